@@ -1,0 +1,249 @@
+//! `statectl info`: what a store is, offers, allows, uses and has done.
+
+use clap::Args;
+use indicatif::{BinaryBytes, HumanCount};
+use serde::Serialize;
+use state_core::{
+    BackendInfo, Capabilities, Capability, Health, HealthStatus, Limits, MemoryUsage, Stats,
+};
+
+use crate::context::{Access, Context};
+use crate::failure::{Answer, Failure};
+use crate::open::Store;
+use crate::output::{bare_table, table};
+
+/// Show what a store is, offers, allows and uses
+///
+/// Exit code 3 when the store is unhealthy.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statectl info
+  statectl --store memory: info          what a memory store offers
+  statectl info --json | jq .capabilities")]
+pub(crate) struct Arguments {}
+
+#[derive(Serialize)]
+struct Document {
+    scheme: &'static str,
+    namespace: String,
+    /// Those that the store holds, the one that was named or not; null where it keeps no list.
+    namespaces: Option<Vec<NamespaceDocument>>,
+    location: String,
+    server: String,
+    health: HealthDocument,
+    usage: UsageDocument,
+    capabilities: Vec<&'static str>,
+    not_offered: Vec<&'static str>,
+    limits: LimitsDocument,
+    operations: Vec<OperationDocument>,
+}
+
+#[derive(Serialize)]
+struct NamespaceDocument {
+    namespace: String,
+    entries: u64,
+}
+
+#[derive(Serialize)]
+struct HealthDocument {
+    status: &'static str,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct UsageDocument {
+    entries: u64,
+    memory_bytes: u64,
+    memory_limit_bytes: Option<u64>,
+    disk_bytes: u64,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "these are the names of `Limits`")]
+struct LimitsDocument {
+    key_bytes_max: usize,
+    value_bytes_max: usize,
+    field_bytes_max: usize,
+    batch_ops_max: usize,
+    transaction_ops_max: usize,
+    page_items_max: usize,
+}
+
+#[derive(Serialize)]
+struct OperationDocument {
+    operation: &'static str,
+    calls: u64,
+    errors: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
+    let namespace = context.namespace()?;
+    let opened = context.open_store(Access::Existing).await?;
+    let store = opened.namespace(namespace)?;
+    let namespaces = namespaces(&opened).await?;
+    let health = store.health().await?;
+    let document = document(
+        &store.info(),
+        namespaces,
+        &store.capabilities(),
+        &health,
+        store.memory_usage().await?,
+        &store.stats().await?,
+    );
+    if context.output.json {
+        context.output.json(&document)?;
+    } else {
+        show(&document, context)?;
+    }
+    if health.status == HealthStatus::Unhealthy {
+        let message = format!("the store is unhealthy: {}", health.detail);
+        return Err(state_core::Error::new(state_core::ErrorKind::Unavailable, message).into());
+    }
+    Ok(Answer::Yes)
+}
+
+async fn namespaces(opened: &Store) -> Result<Option<Vec<NamespaceDocument>>, Failure> {
+    let Some(known) = opened.namespaces()? else { return Ok(None) };
+    let mut namespaces = Vec::with_capacity(known.len());
+    for namespace in known {
+        let name = namespace.to_string();
+        let entries = opened.namespace(namespace)?.memory_usage().await?.entries;
+        namespaces.push(NamespaceDocument { namespace: name, entries });
+    }
+    Ok(Some(namespaces))
+}
+
+fn document(
+    info: &BackendInfo,
+    namespaces: Option<Vec<NamespaceDocument>>,
+    capabilities: &Capabilities,
+    health: &Health,
+    usage: MemoryUsage,
+    stats: &Stats,
+) -> Document {
+    let Limits {
+        key_bytes_max,
+        value_bytes_max,
+        field_bytes_max,
+        batch_ops_max,
+        transaction_ops_max,
+        page_items_max,
+        ..
+    } = capabilities.limits;
+    let operations = stats.operations.iter().map(|(operation, stats)| OperationDocument {
+        operation: operation.name(),
+        calls: stats.calls,
+        errors: stats.errors,
+        bytes_in: stats.bytes_in,
+        bytes_out: stats.bytes_out,
+    });
+    let absent = Capability::ALL.iter().filter(|capability| !capabilities.has(**capability));
+    Document {
+        scheme: info.scheme,
+        namespace: info.namespace.to_string(),
+        namespaces,
+        location: info.location.clone(),
+        server: info.server.clone(),
+        health: HealthDocument { status: status(health.status), detail: health.detail.clone() },
+        usage: UsageDocument {
+            entries: usage.entries,
+            memory_bytes: usage.memory_bytes,
+            memory_limit_bytes: usage.memory_limit_bytes,
+            disk_bytes: usage.disk_bytes,
+        },
+        capabilities: capabilities.iter().map(Capability::name).collect(),
+        not_offered: absent.map(|capability| capability.name()).collect(),
+        limits: LimitsDocument {
+            key_bytes_max,
+            value_bytes_max,
+            field_bytes_max,
+            batch_ops_max,
+            transaction_ops_max,
+            page_items_max,
+        },
+        operations: operations.collect(),
+    }
+}
+
+fn show(document: &Document, context: &Context) -> Result<(), Failure> {
+    let output = &context.output;
+    let mut store = bare_table();
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            store.add_row([name, &value]);
+        }
+    };
+    add("store", document.scheme.to_owned());
+    add("location", document.location.clone());
+    add("server", document.server.clone());
+    add("namespace", document.namespace.clone());
+    let health = &document.health;
+    let detail = if health.detail.is_empty() { "" } else { ": " };
+    add("health", format!("{}{detail}{}", health.status, health.detail));
+    let usage = &document.usage;
+    add("entries", format!("{} (hashes included)", HumanCount(usage.entries)));
+    add("memory", BinaryBytes(usage.memory_bytes).to_string());
+    if let Some(limit) = usage.memory_limit_bytes {
+        add("memory limit", BinaryBytes(limit).to_string());
+    }
+    add("disk", BinaryBytes(usage.disk_bytes).to_string());
+    let limits = &document.limits;
+    add("longest key", bytes(limits.key_bytes_max));
+    add("largest value", bytes(limits.value_bytes_max));
+    add("longest field name", bytes(limits.field_bytes_max));
+    add("largest batch", format!("{} operations", count(limits.batch_ops_max)));
+    add("largest transaction", format!("{} operations", count(limits.transaction_ops_max)));
+    add("largest page", format!("{} items", count(limits.page_items_max)));
+    output.table(store)?;
+
+    if let Some(known) = document.namespaces.as_ref().filter(|known| !known.is_empty()) {
+        output.line("")?;
+        let mut namespaces = table(["NAMESPACE", "ENTRIES"]);
+        for line in known {
+            namespaces.add_row([line.namespace.clone(), HumanCount(line.entries).to_string()]);
+        }
+        output.table(namespaces)?;
+    }
+
+    output.line("")?;
+    let mut offers = table(["CAPABILITY", "OFFERED", "MEANING"]);
+    for capability in Capability::ALL {
+        let offered = document.capabilities.contains(&capability.name());
+        let offered = if offered { "yes" } else { "no" };
+        offers.add_row([capability.name(), offered, capability.describe()]);
+    }
+    output.table(offers)?;
+
+    output.line("")?;
+    if document.operations.is_empty() {
+        return output
+            .line("This command asked for no entries, so there are no statistics of calls.");
+    }
+    let mut calls = table(["OPERATION", "CALLS", "ERRORS", "BYTES IN", "BYTES OUT"]);
+    for line in &document.operations {
+        let figures = [line.calls, line.errors, line.bytes_in, line.bytes_out];
+        let figures = figures.map(|figure| HumanCount(figure).to_string());
+        calls.add_row(std::iter::once(line.operation.to_owned()).chain(figures));
+    }
+    output.table(calls)
+}
+
+fn bytes(bytes: usize) -> String {
+    BinaryBytes(bytes as u64).to_string()
+}
+
+fn count(count: usize) -> String {
+    HumanCount(count as u64).to_string()
+}
+
+const fn status(status: HealthStatus) -> &'static str {
+    match status {
+        HealthStatus::Healthy => "healthy",
+        HealthStatus::Degraded => "degraded",
+        HealthStatus::Unhealthy => "unhealthy",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,117 @@
+//! Opens the store that a URL names; the only place that names concrete stores.
+
+use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
+
+#[cfg(feature = "redis")]
+use state_core::ErrorKind;
+use state_core::{Namespace, StateBackend};
+use state_local::{FileStore, MemoryStore};
+#[cfg(feature = "redis")]
+use state_redis::{RedisConfig, RedisStore};
+
+use crate::context::Access;
+use crate::failure::Failure;
+use crate::store_url::StoreUrl;
+
+/// A command that reads one key must not read a large file as a whole first: beyond this size each
+/// record is checked when it is read.
+const VERIFY_BYTES_MAX: u64 = 16 << 20;
+
+/// A store that is open.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Memory(MemoryStore),
+    File {
+        store: FileStore,
+        path: PathBuf,
+        /// Whether there was no file before.
+        made: bool,
+    },
+    #[cfg(feature = "redis")]
+    Redis(RedisStore),
+}
+
+impl Store {
+    /// Opens the store at `url`.
+    pub(crate) async fn open(url: &StoreUrl, access: Access) -> Result<Self, Failure> {
+        match url {
+            StoreUrl::Memory => Ok(Self::Memory(MemoryStore::new())),
+            StoreUrl::File(path) => Self::open_file(path, access).await,
+            #[cfg(feature = "redis")]
+            StoreUrl::Redis(config) => connect(config).await.map(Self::Redis),
+        }
+    }
+
+    async fn open_file(path: &Path, access: Access) -> Result<Self, Failure> {
+        let made = !path.exists();
+        if access == Access::Existing && made {
+            return Err(Failure::no_store(path));
+        }
+        let path = absolute(path).map_err(|error| Failure::file("opening", path, &error))?;
+        let settings = FileStore::builder().verify_bytes_max(VERIFY_BYTES_MAX);
+        let store = settings.open(&path).await?;
+        Ok(Self::File { store, path, made })
+    }
+
+    pub(crate) fn namespace(&self, namespace: Namespace) -> Result<Arc<dyn StateBackend>, Failure> {
+        Ok(match self {
+            Self::Memory(store) => Arc::new(store.open(namespace)?),
+            Self::File { store, .. } => Arc::new(store.open(namespace)?),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Arc::new(store.open(namespace)?),
+        })
+    }
+
+    /// The namespaces that hold something or have held it; of a memory store, which only this
+    /// command sees, none. `None` where the store keeps no list of them.
+    pub(crate) fn namespaces(&self) -> Result<Option<Vec<Namespace>>, Failure> {
+        match self {
+            Self::Memory(_) => Ok(Some(Vec::new())),
+            Self::File { store, .. } => Ok(Some(store.namespaces()?)),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => Ok(None),
+        }
+    }
+
+    /// Removes the file again if this command has made it and nothing was ever written to it.
+    ///
+    /// It is removed while it is open: nobody else can have opened it, and who opens the path
+    /// from now on makes a store anew.
+    pub(crate) fn take_back(self) -> Result<(), Failure> {
+        match &self {
+            Self::File { store, path, made: true } if store.namespaces()?.is_empty() => {
+                std::fs::remove_file(path).map_err(|error| Failure::file("removing", path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens `namespace` of the store at `url`.
+pub(crate) async fn open(
+    url: &StoreUrl,
+    namespace: Namespace,
+    access: Access,
+) -> Result<Arc<dyn StateBackend>, Failure> {
+    Store::open(url, access).await?.namespace(namespace)
+}
+
+#[cfg(feature = "redis")]
+async fn connect(config: &RedisConfig) -> Result<RedisStore, Failure> {
+    RedisStore::connect_with(config.clone()).await.map_err(|error| {
+        let place = config.redacted_url();
+        let next = match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::Timeout => {
+                format!("check that the server runs and can be reached from here: {place}")
+            }
+            ErrorKind::Denied => format!(
+                "check the user, the password and the certificates for {place}; in a URL, \
+                 characters such as `@`, `/` and `%` of a password are percent-encoded"
+            ),
+            ErrorKind::Invalid => format!("mend the URL of {place}"),
+            _ => return Failure::from(error),
+        };
+        Failure::from(error).with_next(next)
+    })
+}

@@ -1,0 +1,46 @@
+//! Progress on standard error, only where it is a terminal.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output::Output;
+
+/// A bar over `total` bytes; invisible when there is nobody to look at it.
+pub(crate) fn bytes(output: &Output, what: &'static str, total: u64) -> ProgressBar {
+    styled(
+        output,
+        ProgressBar::new(total),
+        what,
+        "{msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+    )
+}
+
+/// A bar over about `total` records.
+pub(crate) fn records(output: &Output, what: &'static str, total: u64) -> ProgressBar {
+    styled(
+        output,
+        ProgressBar::new(total),
+        what,
+        "{msg} [{wide_bar}] {human_pos}/{human_len} records {per_sec} {eta}",
+    )
+}
+
+fn styled(
+    output: &Output,
+    bar: ProgressBar,
+    what: &'static str,
+    template: &'static str,
+) -> ProgressBar {
+    if output.quiet || output.json || !stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        return bar;
+    }
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

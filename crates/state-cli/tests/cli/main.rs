@@ -1,0 +1,20 @@
+//! Drives the program `statectl` as people and scripts do.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+#[cfg(unix)]
+mod guide;
+#[cfg(test)]
+mod moving;
+#[cfg(test)]
+mod pipes;
+#[cfg(test)]
+#[cfg(feature = "redis")]
+mod servers;

@@ -1,0 +1,195 @@
+//! Runs one clause: a fixture, a runtime and a thread of its own, and a deadline.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Once};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use state_core::{BoxFuture, Clock, Result, SystemClock};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{Clause, Context, Fixture, Status, Verdict};
+
+pub(crate) type Make = dyn Fn() -> BoxFuture<'static, Result<Fixture>> + Send + Sync;
+
+/// The most that a thread which blocks gets on top of the deadline before it is given up.
+const GRACE_MAX: Duration = Duration::from_secs(5);
+
+/// Runs a clause that applies, on a thread of its own, so that even a backend that blocks is
+/// given up after the deadline.
+pub(crate) fn run(make: &Arc<Make>, clause: &'static Clause, deadline: Duration) -> Verdict {
+    let clock = SystemClock::new();
+    let started = clock.monotonic();
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let make = Arc::clone(make);
+    // A clause that waits is ended by its runtime; only one that blocks is given up from here.
+    let patience = deadline.saturating_add(deadline.min(GRACE_MAX));
+    let spawned = thread::Builder::new().name(clause.id.to_owned()).spawn(move || {
+        let ran = quietly(|| run_here(&*make, clause, deadline));
+        // The receiver is gone when the deadline has passed: nobody wants to know any more.
+        drop(sender.send(ran.unwrap_or_else(|message| (Err(message), None))));
+    });
+    let (result, leftovers) = match spawned.map(|_| receiver.recv_timeout(patience)) {
+        Ok(Ok(ran)) => ran,
+        Ok(Err(RecvTimeoutError::Timeout)) => (Err(too_late(deadline)), None),
+        Ok(Err(RecvTimeoutError::Disconnected)) => (Err("its thread ended".to_owned()), None),
+        Err(error) => (Err(format!("no thread can be started: {error}")), None),
+    };
+    let status = match result {
+        Ok(()) if clause.unless.is_empty() => Status::Passed,
+        Ok(()) => Status::Refused,
+        Err(message) => Status::Failed(message),
+    };
+    let duration = clock.monotonic().saturating_sub(started);
+    Verdict { clause, status, leftovers, duration }
+}
+
+/// Runs `work` with a fixture and a runtime of its own.
+pub(crate) fn with_fixture<T, F>(make: &Make, work: impl FnOnce(Fixture) -> F) -> Result<T, String>
+where
+    F: Future<Output = T>,
+{
+    let runtime = runtime(false)?;
+    let answer = runtime.block_on(async {
+        let fixture = make().await.map_err(|error| format!("the fixture failed: {error}"))?;
+        Ok(work(fixture).await)
+    });
+    runtime.shutdown_background();
+    answer
+}
+
+type Ran = (Result<(), String>, Option<String>);
+
+fn run_here(make: &Make, clause: &Clause, deadline: Duration) -> Ran {
+    let runtime = match runtime(clause.threads) {
+        Ok(runtime) => runtime,
+        Err(message) => return (Err(message), None),
+    };
+    let ran = runtime.block_on(async {
+        let opened = async { Context::new(make().await?).await };
+        let context = match tokio::time::timeout(deadline, opened).await {
+            Ok(Ok(context)) => context,
+            Ok(Err(error)) => return (Err(format!("the fixture failed: {error}")), None),
+            Err(_elapsed) => return (Err(too_late(deadline)), None),
+        };
+        let shared = context.shared();
+        let decided = AssertUnwindSafe((clause.run)(context)).catch_unwind();
+        let result = match tokio::time::timeout(deadline, decided).await {
+            Ok(result) => result.map_err(|panic| message_of(&*panic)),
+            Err(_elapsed) => Err(too_late(deadline)),
+        };
+        let cleaned = AssertUnwindSafe(shared.clean_up()).catch_unwind();
+        let leftovers = match tokio::time::timeout(deadline, cleaned).await {
+            Ok(leftovers) => leftovers.unwrap_or_else(|panic| Some(message_of(&*panic))),
+            Err(_elapsed) => Some("cleaning up did not end".to_owned()),
+        };
+        (result, leftovers)
+    });
+    runtime.shutdown_background();
+    ran
+}
+
+fn runtime(threads: bool) -> Result<Runtime, String> {
+    let mut builder =
+        if threads { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let builder = builder.worker_threads(4).enable_all().on_thread_start(be_quiet);
+    builder.build().map_err(|error| format!("no runtime can be built: {error}"))
+}
+
+fn too_late(deadline: Duration) -> String {
+    format!("did not end within {} s", deadline.as_secs_f32())
+}
+
+thread_local! {
+    /// Whether panics of this thread are verdicts, to be kept instead of printed.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    /// Where the last of them was.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Makes panics of this thread be kept instead of printed.
+fn be_quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let earlier = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if QUIET.get() {
+                PANICKED_AT.set(info.location().map(Location::to_string));
+            } else {
+                earlier(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+}
+
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    be_quiet();
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message_of(&*panic))
+}
+
+/// What a panic said, and where where that is known.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+    let said = said.unwrap_or_else(|| "panicked without a message".to_owned());
+    match PANICKED_AT.take() {
+        Some(place) => format!("{said}\n  at {place}"),
+        None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    fn verdict_on(
+        make: impl Fn() -> BoxFuture<'static, Result<Fixture>> + Send + Sync + 'static,
+    ) -> String {
+        let make: Arc<Make> = Arc::new(make);
+        let clause = crate::all().next().unwrap();
+        match run(&make, clause, Duration::from_millis(100)).status {
+            Status::Failed(message) => message,
+            other => panic!("expected a failure, got {other}"),
+        }
+    }
+
+    #[test]
+    fn what_waits_for_ever_is_ended_at_the_deadline() {
+        assert_eq!(verdict_on(|| Box::pin(pending())), "did not end within 0.1 s");
+    }
+
+    #[test]
+    fn what_blocks_for_ever_is_given_up_after_the_deadline() {
+        let blocks = || -> BoxFuture<'static, Result<Fixture>> {
+            let (sender, receiver) = mpsc::channel::<()>();
+            Box::pin(async move {
+                // Nothing is ever sent, and the sender lives as long as the wait.
+                assert!(receiver.recv().is_ok(), "the sender is gone");
+                drop(sender);
+                pending().await
+            })
+        };
+        assert_eq!(verdict_on(blocks), "did not end within 0.1 s");
+    }
+
+    #[test]
+    fn a_panic_is_the_message_with_its_place() {
+        let message = verdict_on(|| Box::pin(async { panic!("expected 1, got 2") }));
+        let (said, place) = message.split_once("\n  at ").unwrap();
+        assert_eq!(said, "expected 1, got 2");
+        assert!(place.contains("runner.rs:"), "{place}");
+    }
+
+    #[test]
+    fn a_fixture_that_fails_is_a_failure() {
+        let message =
+            verdict_on(|| Box::pin(async { Err(state_core::Error::invalid("no server")) }));
+        assert_eq!(message, "the fixture failed: no server");
+    }
+}

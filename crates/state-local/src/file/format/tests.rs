@@ -1,0 +1,137 @@
+//! Records come back as they were, and changed ones do not come back at all.
+
+use state_core::{Change, Scope};
+
+use super::change::Event;
+
+use super::*;
+use crate::tables::{OpOutcome, Remembered};
+
+const KEY: &[u8] = b"n\0\0\0name";
+
+fn version(byte: u8) -> Version {
+    Version::from_bytes([byte; 16])
+}
+
+fn deadlines() -> [Option<Timestamp>; 3] {
+    [None, Some(Timestamp::from_unix_ms(0)), Some(Timestamp::from_unix_ms(u64::MAX))]
+}
+
+/// Every bit flipped, every truncation, one byte more, another key: none may be read.
+fn assert_guarded<T: std::fmt::Debug>(record: &[u8], read: impl Fn(&[u8], &[u8]) -> Option<T>) {
+    assert!(read(KEY, record).is_some());
+    for bit in 0..record.len() * 8 {
+        let mut changed = record.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(read(KEY, &changed).is_none(), "bit {bit}");
+    }
+    for length in 0..record.len() {
+        assert!(read(KEY, &record[..length]).is_none(), "cut at {length}");
+    }
+    let longer: Vec<u8> = record.iter().copied().chain([0]).collect();
+    assert!(read(KEY, &longer).is_none());
+    assert!(read(b"n\0\0\0nama", record).is_none(), "another key");
+}
+
+#[test]
+fn entries() {
+    for deadline in deadlines() {
+        for value in ["", "some value"] {
+            let record = Record { value: value.into(), version: version(7), deadline };
+            let stored = of_entry(KEY, &record);
+            assert_eq!(entry(KEY, &stored), Some(record));
+            assert_guarded(&stored, entry);
+            let head = head(KEY, &stored).unwrap();
+            assert_eq!(head.value_bytes, value.len() as u64);
+            assert_eq!((head.version, head.deadline), (version(7), deadline));
+        }
+    }
+}
+
+#[test]
+fn an_entry_with_another_deadline_keeps_everything_else() {
+    let record = Record { value: "v".into(), version: version(1), deadline: None };
+    let deadline = Some(Timestamp::from_unix_ms(9));
+    let moved = of_moved_entry(KEY, &of_entry(KEY, &record), deadline).unwrap();
+    assert_eq!(entry(KEY, &moved), Some(Record { deadline, ..record }));
+}
+
+#[test]
+fn hashes_leases_numbers_and_counts() {
+    for deadline in deadlines() {
+        let head = HashHead { fields: 3, deadline };
+        assert_eq!(hash_head(KEY, &of_hash_head(KEY, head)), Some(head));
+        assert_guarded(&of_hash_head(KEY, head), hash_head);
+        let owner = OwnerId::from_bytes([9; 16]);
+        let record = LeaseRecord { owner, token: FenceToken::new(u64::MAX), deadline };
+        assert_eq!(lease(KEY, &of_lease(KEY, record)), Some(record));
+        assert_guarded(&of_lease(KEY, record), lease);
+    }
+    let stored = of_number(Kind::Fence, KEY, 5);
+    assert_eq!(number(Kind::Fence, KEY, &stored), Some(5));
+    assert_eq!(number(Kind::Store, KEY, &stored), None, "a record of another table");
+    assert_guarded(&stored, |key, record| number(Kind::Fence, key, record));
+    let some = Counts { version: 4, records: 3, first_event: 2, next_event: 9 };
+    assert_eq!(counts(KEY, &of_counts(KEY, some)), Some(some));
+    assert_guarded(&of_counts(KEY, some), counts);
+}
+
+#[test]
+fn operations() {
+    let deleted = |previous| OpOutcome::Deleted { existed: true, previous };
+    let outcomes = vec![
+        OpOutcome::Written(version(1)),
+        deleted(None),
+        deleted(Some(("old".into(), version(2)))),
+        OpOutcome::Incremented { value: i64::MIN, version: version(3) },
+    ];
+    let all = outcomes
+        .iter()
+        .cloned()
+        .chain([OpOutcome::Transaction(Vec::new()), OpOutcome::Transaction(outcomes.clone())]);
+    for outcome in all {
+        let deadline = Timestamp::from_unix_ms(12);
+        let operation = Remembered { digest: 11, outcome, deadline };
+        let stored = of_remembered(KEY, &operation);
+        assert_eq!(remembered(KEY, &stored), Some(operation));
+        assert_guarded(&stored, remembered);
+    }
+}
+
+#[test]
+fn events() {
+    let key = Key::in_partition("p\0", "n");
+    let plain = Key::from("n");
+    let cleared = |scope| Change::Cleared { prefix: "pre".into(), scope };
+    let changes = deadlines().into_iter().flat_map(|deadline| {
+        [
+            Change::Put { key: key.clone(), version: version(1), deadline },
+            Change::Touched { key: plain.clone(), deadline },
+        ]
+    });
+    let changes = changes.chain([
+        Change::Deleted { key: key.clone() },
+        Change::Expired { key: plain.clone() },
+        Change::Evicted { key: key.clone() },
+        Change::HashChanged { key: plain.clone() },
+        cleared(Scope::All),
+        cleared(Scope::Unpartitioned),
+        cleared(Scope::Partition("p".into())),
+        Change::Gap,
+    ]);
+    for change in changes {
+        let stored = of_event(KEY, 77, &change).unwrap();
+        assert_eq!(event(KEY, &stored), Some(Event { session: 77, change }));
+        assert_guarded(&stored, event);
+    }
+}
+
+#[test]
+fn a_newer_record_format_is_not_read() {
+    let mut stored = seal(Kind::Field, KEY, b"v");
+    stored[0] = FORMAT + 1;
+    let at = stored.len() - 4;
+    let sum = checksum(Kind::Field, KEY, &stored[..at]).to_le_bytes();
+    stored[at..].copy_from_slice(&sum);
+    assert_eq!(unseal(Kind::Field, KEY, &stored), None);
+}

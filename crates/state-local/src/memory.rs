@@ -1,0 +1,13 @@
+//! The store in memory.
+
+mod evict;
+mod merge;
+mod overlay;
+mod shards;
+mod snapshot;
+mod space;
+mod store;
+mod tables;
+
+pub use evict::{EvictionPolicy, LeastFrequentlyUsed, LeastRecentlyUsed, OldestExpiry};
+pub use store::{MemoryBackend, MemoryStore, MemoryStoreBuilder};

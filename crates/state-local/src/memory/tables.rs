@@ -1,0 +1,441 @@
+//! The tables of one namespace in memory, or of one of its shards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use state_core::{Change, FenceToken, Key, OpId, Result, Timestamp, Version};
+
+use super::evict::EvictionPolicy;
+use super::merge;
+use super::overlay::Overlays;
+use super::shards::out_of_reach;
+use crate::reach::{HOMES, home};
+use crate::tables::{
+    Due, DueKind, HashHead, Head, LeaseRecord, LogBounds, LoggedEvent, Read, Record, Remembered,
+    ScanFrom, Step, Tables,
+};
+
+/// A hash; its fields are shared with snapshots until they change.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hash {
+    pub(super) fields: Arc<BTreeMap<Bytes, Bytes>>,
+    pub(super) deadline: Option<Timestamp>,
+}
+
+/// The capacity of a namespace and what is evicted when it is reached.
+#[derive(Debug)]
+pub(super) struct Capacity {
+    pub(super) entries_max: usize,
+    /// Reads tell the policy too, hence the lock; it is never contended.
+    pub(super) policy: Mutex<Box<dyn EvictionPolicy>>,
+}
+
+/// The change log of a namespace, of which every shard holds its own events.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Log {
+    /// Tells versions and events of this namespace from those of another store.
+    nonce: u64,
+    /// How many events are retained.
+    events_max: u64,
+    /// The number that the next event gets. It is given out under the lock of a shard, whose
+    /// order is therefore all the order that it needs.
+    next: AtomicU64,
+}
+
+impl Log {
+    pub(super) fn new(nonce: u64, events_max: usize) -> Self {
+        let events_max = u64::try_from(events_max.max(1)).unwrap_or(u64::MAX);
+        Self { nonce, events_max, next: AtomicU64::new(1) }
+    }
+
+    /// The oldest number that is retained when `next` is the next one.
+    fn oldest(&self, next: u64) -> u64 {
+        next.saturating_sub(self.events_max).max(1)
+    }
+}
+
+/// An event in memory. One history per store that never restarts: the number alone tells events
+/// apart.
+#[derive(Debug)]
+pub(super) struct MemoryEvent {
+    pub(super) sequence: u64,
+    change: Change,
+}
+
+impl MemoryEvent {
+    pub(super) fn logged(&self) -> LoggedEvent {
+        let nonce = u128::from(self.sequence).to_be_bytes();
+        LoggedEvent { sequence: self.sequence, nonce, change: self.change.clone() }
+    }
+}
+
+/// The tables of one namespace, or of one home of it.
+#[derive(Debug)]
+pub(super) struct MemoryTables {
+    /// The home whose keys these are; `None` for all keys.
+    home: Option<usize>,
+    /// How many versions were made, times the number of homes, plus the home.
+    versions: u64,
+    entries: BTreeMap<Key, Record>,
+    hashes: BTreeMap<Key, Hash>,
+    due: BTreeSet<(Timestamp, DueKind, Key)>,
+    leases: HashMap<Key, LeaseRecord>,
+    fence_marks: HashMap<Key, FenceToken>,
+    operations: HashMap<(Key, OpId), Remembered>,
+    log: Arc<Log>,
+    events: VecDeque<MemoryEvent>,
+    last_logged: u64,
+    capacity: Option<Capacity>,
+    overlays: Overlays,
+    /// Bytes of keys and values of entries.
+    entry_bytes: u64,
+}
+
+impl MemoryTables {
+    pub(super) fn new(log: Arc<Log>, home: Option<usize>, capacity: Option<Capacity>) -> Self {
+        Self {
+            home,
+            versions: home.unwrap_or_default() as u64,
+            entries: BTreeMap::new(),
+            hashes: BTreeMap::new(),
+            due: BTreeSet::new(),
+            leases: HashMap::new(),
+            fence_marks: HashMap::new(),
+            operations: HashMap::new(),
+            log,
+            events: VecDeque::new(),
+            last_logged: 0,
+            capacity,
+            overlays: Overlays::default(),
+            entry_bytes: 0,
+        }
+    }
+
+    pub(super) fn entries(&self) -> &BTreeMap<Key, Record> {
+        &self.entries
+    }
+
+    pub(super) fn hashes(&self) -> &BTreeMap<Key, Hash> {
+        &self.hashes
+    }
+
+    pub(super) fn overlays(&mut self) -> &mut Overlays {
+        &mut self.overlays
+    }
+
+    /// The number of the last event that was logged here.
+    pub(super) fn last_logged(&self) -> u64 {
+        self.last_logged
+    }
+
+    /// Which events all tables of the namespace hold together; true while all are locked.
+    pub(super) fn bounds(&self) -> LogBounds {
+        let next = self.log.next.load(Ordering::Relaxed);
+        LogBounds { generation: self.log.nonce, oldest: self.log.oldest(next), next }
+    }
+
+    /// The events that lie here, from number `from` on.
+    pub(super) fn own_events(&self, from: u64) -> impl Iterator<Item = &MemoryEvent> {
+        let from = from.max(self.bounds().oldest);
+        self.events.range(self.events.partition_point(|event| event.sequence < from)..)
+    }
+
+    /// Drops events that are no longer retained.
+    pub(super) fn trim(&mut self) {
+        self.trim_to(self.bounds().oldest);
+    }
+
+    fn trim_to(&mut self, oldest: u64) {
+        while self.events.front().is_some_and(|event| event.sequence < oldest) {
+            self.events.pop_front();
+        }
+    }
+
+    /// The deadlines that lie here, at or before `now`, oldest first.
+    pub(super) fn own_due(&self, now: Timestamp, limit: usize) -> impl Iterator<Item = Due> {
+        let due = self.due.iter().take_while(move |(deadline, ..)| *deadline <= now).take(limit);
+        due.map(|(deadline, kind, key)| Due { deadline: *deadline, kind: *kind, key: key.clone() })
+    }
+
+    /// Finds work that touches a key which it did not name; only where every check counts, since
+    /// it would cost each call.
+    fn check(&self, key: &Key) -> Result<()> {
+        let strange = cfg!(debug_assertions) && self.home.is_some_and(|own| own != home(key));
+        if strange { Err(out_of_reach()) } else { Ok(()) }
+    }
+
+    /// Refuses to answer for the whole namespace from a part of it.
+    fn check_whole(&self) -> Result<()> {
+        self.home.map_or(Ok(()), |_| Err(out_of_reach()))
+    }
+
+    /// About how many bytes of memory the entries and hashes take.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        /// What a map node and the handles of key and value take, about.
+        const PER_ENTRY: u64 = 160;
+        let fields = self.hashes.values().flat_map(|hash| hash.fields.iter());
+        let hashes: u64 =
+            fields.map(|(field, value)| (field.len() + value.len()) as u64 + PER_ENTRY).sum();
+        self.entry_bytes + self.entries.len() as u64 * PER_ENTRY + hashes
+    }
+
+    fn move_due(
+        &mut self,
+        kind: DueKind,
+        key: &Key,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) {
+        if from == to {
+            return;
+        }
+        if let Some(deadline) = from {
+            self.due.remove(&(deadline, kind, key.clone()));
+        }
+        if let Some(deadline) = to {
+            self.due.insert((deadline, kind, key.clone()));
+        }
+    }
+
+    fn told(&self, tell: impl FnOnce(&mut dyn EvictionPolicy)) {
+        if let Some(capacity) = &self.capacity {
+            tell(&mut **capacity.policy.lock());
+        }
+    }
+
+    /// Makes room for one more entry.
+    fn evict(&mut self) -> Result<()> {
+        while let Some(capacity) = &self.capacity
+            && self.entries.len() >= capacity.entries_max
+        {
+            let victim = capacity.policy.lock().victim();
+            let Some(victim) = victim.filter(|victim| self.entries.contains_key(victim)) else {
+                return Ok(());
+            };
+            self.remove_entry(&victim)?;
+            self.log(Change::Evicted { key: victim })?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn head(record: &Record) -> Head {
+    Head {
+        version: record.version,
+        deadline: record.deadline,
+        value_bytes: record.value.len() as u64,
+    }
+}
+
+fn bytes_of(key: &Key, value: &Bytes) -> u64 {
+    (key.len_bytes() + value.len()) as u64
+}
+
+impl Read for MemoryTables {
+    fn entry(&self, key: &Key) -> Result<Option<Record>> {
+        self.check(key)?;
+        let record = self.entries.get(key);
+        if record.is_some() {
+            self.told(|policy| policy.read(key));
+        }
+        Ok(record.cloned())
+    }
+
+    fn head(&self, key: &Key) -> Result<Option<Head>> {
+        self.check(key)?;
+        Ok(self.entries.get(key).map(head))
+    }
+
+    fn scan(&self, from: ScanFrom, visit: &mut dyn FnMut(&Key, Head) -> Step) -> Result<()> {
+        self.check_whole()?;
+        merge::scan([&self.entries], &from, &mut |key, record| visit(key, head(record)));
+        Ok(())
+    }
+
+    fn hash_head(&self, key: &Key) -> Result<Option<HashHead>> {
+        self.check(key)?;
+        Ok(self.hashes.get(key).map(hash_head))
+    }
+
+    fn hash_field(&self, key: &Key, field: &Bytes) -> Result<Option<Bytes>> {
+        self.check(key)?;
+        Ok(self.hashes.get(key).and_then(|hash| hash.fields.get(field)).cloned())
+    }
+
+    fn hash_fields(
+        &self,
+        key: &Key,
+        after: Option<&Bytes>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>> {
+        let Some(hash) = self.hashes.get(key) else { return Ok(Vec::new()) };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let fields = hash.fields.range::<Bytes, _>((from, Bound::Unbounded)).take(limit);
+        Ok(fields.map(|(field, value)| (field.clone(), value.clone())).collect())
+    }
+
+    fn scan_hashes(
+        &self,
+        from: ScanFrom,
+        visit: &mut dyn FnMut(&Key, HashHead) -> Step,
+    ) -> Result<()> {
+        self.check_whole()?;
+        merge::scan([&self.hashes], &from, &mut |key, hash| visit(key, hash_head(hash)));
+        Ok(())
+    }
+
+    fn lease(&self, name: &Key) -> Result<Option<LeaseRecord>> {
+        self.check(name)?;
+        Ok(self.leases.get(name).copied())
+    }
+
+    fn fence_mark(&self, lease: &Key) -> Result<Option<FenceToken>> {
+        self.check(lease)?;
+        Ok(self.fence_marks.get(lease).copied())
+    }
+
+    fn remembered(&self, key: &Key, id: OpId) -> Result<Option<Remembered>> {
+        self.check(key)?;
+        Ok(self.operations.get(&(key.clone(), id)).cloned())
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        self.check_whole()?;
+        Ok(self.own_due(now, limit).collect())
+    }
+
+    fn log_bounds(&self) -> Result<LogBounds> {
+        self.check_whole()?;
+        Ok(self.bounds())
+    }
+
+    fn events(&self, from: u64, limit: usize) -> Result<Vec<LoggedEvent>> {
+        self.check_whole()?;
+        Ok(self.own_events(from).take(limit).map(MemoryEvent::logged).collect())
+    }
+}
+
+pub(super) fn hash_head(hash: &Hash) -> HashHead {
+    HashHead { fields: hash.fields.len() as u64, deadline: hash.deadline }
+}
+
+impl Tables for MemoryTables {
+    fn put_entry(&mut self, key: &Key, record: Record) -> Result<()> {
+        self.check(key)?;
+        let deadline = record.deadline;
+        let new_bytes = bytes_of(key, &record.value);
+        let (old_deadline, old_bytes) = if let Some(held) = self.entries.get_mut(key) {
+            self.overlays.keep_entry(key, Some(held));
+            let old = std::mem::replace(held, record);
+            (old.deadline, bytes_of(key, &old.value))
+        } else {
+            self.overlays.keep_entry(key, None);
+            self.evict()?;
+            self.entries.insert(key.clone(), record);
+            (None, 0)
+        };
+        self.entry_bytes = self.entry_bytes + new_bytes - old_bytes;
+        self.move_due(DueKind::Entry, key, old_deadline, deadline);
+        self.told(|policy| policy.written(key, deadline));
+        Ok(())
+    }
+
+    fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
+        let Some(record) = self.entries.get_mut(key) else { return Ok(()) };
+        self.overlays.keep_entry(key, Some(record));
+        let old = std::mem::replace(&mut record.deadline, deadline);
+        self.move_due(DueKind::Entry, key, old, deadline);
+        self.told(|policy| policy.written(key, deadline));
+        Ok(())
+    }
+
+    fn remove_entry(&mut self, key: &Key) -> Result<()> {
+        self.overlays.keep_entry(key, self.entries.get(key));
+        if let Some(record) = self.entries.remove(key) {
+            self.entry_bytes -= bytes_of(key, &record.value);
+            self.move_due(DueKind::Entry, key, record.deadline, None);
+            self.told(|policy| policy.removed(key));
+        }
+        Ok(())
+    }
+
+    fn put_field(&mut self, key: &Key, field: &Bytes, value: Bytes) -> Result<bool> {
+        self.check(key)?;
+        self.overlays.keep_hash(key, self.hashes.get(key));
+        let hash = self.hashes.entry(key.clone()).or_default();
+        Ok(Arc::make_mut(&mut hash.fields).insert(field.clone(), value).is_none())
+    }
+
+    fn remove_field(&mut self, key: &Key, field: &Bytes) -> Result<bool> {
+        self.overlays.keep_hash(key, self.hashes.get(key));
+        let Some(hash) = self.hashes.get_mut(key) else { return Ok(false) };
+        let removed = Arc::make_mut(&mut hash.fields).remove(field).is_some();
+        if hash.fields.is_empty() {
+            self.remove_hash(key)?;
+        }
+        Ok(removed)
+    }
+
+    fn set_hash_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
+        self.overlays.keep_hash(key, self.hashes.get(key));
+        let Some(hash) = self.hashes.get_mut(key) else { return Ok(()) };
+        let old = std::mem::replace(&mut hash.deadline, deadline);
+        self.move_due(DueKind::Hash, key, old, deadline);
+        Ok(())
+    }
+
+    fn remove_hash(&mut self, key: &Key) -> Result<()> {
+        self.overlays.keep_hash(key, self.hashes.get(key));
+        if let Some(hash) = self.hashes.remove(key) {
+            self.move_due(DueKind::Hash, key, hash.deadline, None);
+        }
+        Ok(())
+    }
+
+    fn put_lease(&mut self, name: &Key, lease: LeaseRecord) -> Result<()> {
+        self.check(name)?;
+        self.leases.insert(name.clone(), lease);
+        Ok(())
+    }
+
+    fn put_fence_mark(&mut self, lease: &Key, token: FenceToken) -> Result<()> {
+        self.check(lease)?;
+        self.fence_marks.insert(lease.clone(), token);
+        Ok(())
+    }
+
+    fn remember(&mut self, key: &Key, id: OpId, operation: Remembered) -> Result<()> {
+        self.check(key)?;
+        let deadline = operation.deadline;
+        let old = self.operations.insert((key.clone(), id), operation);
+        let old = old.map(|old| old.deadline);
+        self.move_due(DueKind::Operation(id.into()), key, old, Some(deadline));
+        Ok(())
+    }
+
+    fn forget(&mut self, key: &Key, id: OpId) -> Result<()> {
+        if let Some(old) = self.operations.remove(&(key.clone(), id)) {
+            self.move_due(DueKind::Operation(id.into()), key, Some(old.deadline), None);
+        }
+        Ok(())
+    }
+
+    fn next_version(&mut self) -> Result<Version> {
+        self.versions += HOMES as u64;
+        let version = u128::from(self.log.nonce) << 64 | u128::from(self.versions);
+        Ok(Version::from_bytes(version.to_be_bytes()))
+    }
+
+    fn log(&mut self, change: Change) -> Result<()> {
+        let sequence = self.log.next.fetch_add(1, Ordering::Relaxed);
+        self.trim_to(self.log.oldest(sequence + 1));
+        self.events.push_back(MemoryEvent { sequence, change });
+        self.last_logged = sequence;
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! The backend: the contract of the state layer over the client.
+
+mod ask;
+mod batch;
+mod driver;
+mod hashes;
+mod inside;
+mod leases;
+mod lifetime;
+mod listing;
+mod page_token;
+mod point;
+mod snapshot;
+mod transact;
+
+use std::sync::Arc;
+
+use state_core::{Capabilities, Capability, Limits, Namespace};
+
+use crate::client::Client;
+use crate::config::RedisConfig;
+use crate::keys::KeySpace;
+use crate::stats::Counters;
+
+/// One namespace of a [`RedisStore`](crate::RedisStore).
+///
+/// Cloning is cheap; clones share connections and counters.
+#[derive(Clone, Debug)]
+pub struct RedisBackend {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    client: Client,
+    config: Arc<RedisConfig>,
+    namespace: Namespace,
+    keys: KeySpace,
+    capabilities: Capabilities,
+    counters: Counters,
+}
+
+impl RedisBackend {
+    pub(crate) fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace) -> Self {
+        Self { inner: Arc::new(Inner::new(client, config, namespace)) }
+    }
+}
+
+impl Inner {
+    fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace) -> Self {
+        let keys = KeySpace::new(&config.key_prefix, &namespace);
+        let limits = Limits::DEFAULT.with_value_bytes_max(config.value_bytes_max);
+        let mut capabilities = [
+            Capability::Expiry,
+            Capability::Hash,
+            Capability::Transact,
+            Capability::Lease,
+            Capability::Fence,
+            Capability::OpId,
+        ]
+        .into_iter()
+        .fold(Capabilities::none().with_limits(limits), Capabilities::with);
+        if config.cross_partition {
+            capabilities = capabilities.with(Capability::CrossPartition);
+        }
+        let counters = Counters::default();
+        Self { client, config, namespace, keys, capabilities, counters }
+    }
+}

@@ -1,0 +1,305 @@
+//! Batches: grouped by node, in chunks, all nodes at once.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use redis::{Cmd, Value};
+use state_core::{
+    AcksReached, Entry, Error, GetOptions, Key, Operation, Result, Version, WriteOp, WriteOutcome,
+};
+
+use super::Inner;
+use super::ask::{Ask, many, plain_repeat, role};
+use super::point::{
+    Put, conflict, delete_answer, get_command, increment_answer, put_answer, read_answer,
+    read_deleted, read_plain,
+};
+use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
+use crate::keys::Kind;
+use crate::scripts::{Answer, unlike};
+use crate::topology::slot_of;
+
+/// One item of a batch: a command or a script, and where it goes.
+struct Item<T> {
+    index: usize,
+    stored: Bytes,
+    what: What,
+    repeat: Repeat,
+    read: T,
+}
+
+enum What {
+    Command(Cmd),
+    Script(ScriptCall),
+}
+
+impl What {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Command(command) => command.get_packed_command().len(),
+            Self::Script(call) => call.keys.iter().chain(&call.args).map(Bytes::len).sum(),
+        }
+    }
+
+    const fn is_script(&self) -> bool {
+        matches!(self, Self::Script(_))
+    }
+}
+
+/// How the answer of a write is read.
+enum Reading {
+    Put { version: Version },
+    Delete { return_value: bool },
+    Increment { version: Version },
+}
+
+impl Inner {
+    pub(super) async fn get_each(
+        &self,
+        keys: &[Key],
+        options: &GetOptions,
+    ) -> Result<Vec<Result<Option<Entry>>>> {
+        self.capabilities.limits.check_batch(keys.len())?;
+        self.fence_args(options.fence.as_ref())?;
+        let role = role(options.consistency)?;
+        let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
+        let mut items = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            let stored = self.keys.key(Kind::Entry, key);
+            let what = match self.ask_get(key, options) {
+                Ok(Some(ask)) => What::Script(ask.call),
+                Ok(None) => What::Command(get_command(&stored, options.head)),
+                Err(error) => {
+                    put_at(&mut answers, index, Err(error));
+                    continue;
+                }
+            };
+            items.push(Item { index, stored, what, repeat: Repeat::Safe, read: () });
+        }
+        let head = options.head;
+        for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
+            let script = item.what.is_script();
+            let read = |value: Value| {
+                if script {
+                    read_answer(&Answer::read(value)?, head)
+                } else {
+                    read_plain(value, head)
+                }
+            };
+            put_at(&mut answers, item.index, answer.and_then(read));
+        }
+        fenced_as_a_whole(answers, options.fence.is_some())
+    }
+
+    pub(super) async fn write_each(&self, ops: &[WriteOp]) -> Result<Vec<Result<WriteOutcome>>> {
+        self.capabilities.limits.check_batch(ops.len())?;
+        let mut answers: Vec<Option<Result<WriteOutcome>>> = ops.iter().map(|_| None).collect();
+        let mut items = Vec::with_capacity(ops.len());
+        for (index, op) in ops.iter().enumerate() {
+            match self.prepare(index, op) {
+                Ok(item) => items.push(item),
+                Err(error) => {
+                    if let Some(answer) = answers.get_mut(index) {
+                        *answer = Some(Err(error));
+                    }
+                }
+            }
+        }
+        let sent = self.send_batch(Operation::WriteMany, Role::Primary, items).await?;
+        for (item, answer) in sent {
+            let script = item.what.is_script();
+            let read = answer.and_then(|value| item.read.read(value, script));
+            if let Some(answer) = answers.get_mut(item.index) {
+                *answer = Some(read);
+            }
+        }
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unlike()))).collect())
+    }
+
+    fn prepare(&self, index: usize, op: &WriteOp) -> Result<Item<Reading>> {
+        let stored = self.keys.key(Kind::Entry, op.key());
+        let script = |ask: Ask| (What::Script(ask.call), ask.repeat);
+        let ((what, repeat), read) = match op {
+            WriteOp::Put { key, value, options } => {
+                let put: Put = self.prepare_put(key, value, options)?;
+                let read = Reading::Put { version: put.version };
+                let what = match put.command() {
+                    Some(command) => (What::Command(command), plain_repeat(options.resend)),
+                    None => script(put.ask(options)),
+                };
+                (what, read)
+            }
+            WriteOp::Delete { key, options } => {
+                let read = Reading::Delete { return_value: options.return_value };
+                let what = if let Some(ask) = self.ask_delete(key, options)? {
+                    script(ask)
+                } else {
+                    let name = if options.return_value { "GETDEL" } else { "UNLINK" };
+                    let mut command = redis::cmd(name);
+                    command.arg(stored.as_ref());
+                    let repeat = if options.return_value {
+                        Repeat::OnlyIfNotApplied
+                    } else {
+                        plain_repeat(options.resend)
+                    };
+                    (What::Command(command), repeat)
+                };
+                (what, read)
+            }
+            WriteOp::Increment { key, by, options } => {
+                let (ask, version) = self.ask_increment(key, *by, options)?;
+                (script(ask), Reading::Increment { version })
+            }
+            _ => return Err(Error::unsupported("this kind of write")),
+        };
+        Ok(Item { index, stored, what, repeat, read })
+    }
+
+    /// Sends items to their nodes, those of one node in their order, and returns the answers.
+    async fn send_batch<T>(
+        &self,
+        operation: Operation,
+        role: Role,
+        items: Vec<Item<T>>,
+    ) -> Result<Vec<(Item<T>, Result<Value>)>> {
+        let mut nodes: BTreeMap<NodeId, Vec<Item<T>>> = BTreeMap::new();
+        for item in items {
+            let node = self.client.slot_owner(slot_of(&item.stored));
+            nodes.entry(node).or_default().push(item);
+        }
+        let sent =
+            nodes.into_iter().map(|(node, items)| self.send_node(operation, role, node, items));
+        let mut answers = Vec::new();
+        for node in join_all(sent).await {
+            answers.extend(node?);
+        }
+        Ok(answers)
+    }
+
+    async fn send_node<T>(
+        &self,
+        operation: Operation,
+        role: Role,
+        node: NodeId,
+        items: Vec<Item<T>>,
+    ) -> Result<Vec<(Item<T>, Result<Value>)>> {
+        let mut answers = Vec::with_capacity(items.len());
+        let mut chunk = Vec::new();
+        let mut chunk_bytes = 0;
+        for item in items {
+            let bytes = item.what.bytes();
+            let other_kind = chunk
+                .last()
+                .is_some_and(|last: &Item<T>| last.what.is_script() != item.what.is_script());
+            let full = chunk.len() >= self.config.batch_keys_max
+                || chunk_bytes + bytes > self.config.batch_bytes_max;
+            if !chunk.is_empty() && (other_kind || full) {
+                self.send_chunk(operation, role, &node, std::mem::take(&mut chunk), &mut answers)
+                    .await?;
+                chunk_bytes = 0;
+            }
+            chunk_bytes += bytes;
+            chunk.push(item);
+        }
+        if !chunk.is_empty() {
+            self.send_chunk(operation, role, &node, chunk, &mut answers).await?;
+        }
+        Ok(answers)
+    }
+
+    async fn send_chunk<T>(
+        &self,
+        operation: Operation,
+        role: Role,
+        node: &NodeId,
+        chunk: Vec<Item<T>>,
+        answers: &mut Vec<(Item<T>, Result<Value>)>,
+    ) -> Result<()> {
+        let mut commands = Vec::new();
+        let mut calls = Vec::new();
+        let mut repeat = Repeat::Safe;
+        for item in &chunk {
+            if item.repeat == Repeat::OnlyIfNotApplied {
+                repeat = Repeat::OnlyIfNotApplied;
+            }
+            match &item.what {
+                What::Command(command) => commands.push(command.clone()),
+                What::Script(call) => calls.push(call.clone()),
+            }
+        }
+        let body = if calls.is_empty() { Body::Pipeline(commands) } else { Body::Scripts(calls) };
+        let target = Target::Node(node.clone());
+        let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
+        let request = Request::new(operation.name(), target, body);
+        let request = request.with_role(role).with_lane(lane).with_repeat(repeat);
+        let first = answers.is_empty();
+        match self.client.send(request).await {
+            Ok(reply) => {
+                let values = many(reply)?;
+                if values.len() != chunk.len() {
+                    return Err(unlike());
+                }
+                answers.extend(chunk.into_iter().zip(values));
+                Ok(())
+            }
+            // Nothing was written by this call before: it fails as a whole.
+            Err(error) if first && error.outcome() == state_core::Outcome::NotApplied => Err(error),
+            Err(error) => {
+                let (kind, outcome) = (error.kind(), error.outcome());
+                let again = || {
+                    let message = "the node did not answer this part of the batch";
+                    Error::new(kind, message).with_outcome(outcome)
+                };
+                answers.extend(chunk.into_iter().map(|item| (item, Err(again()))));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Reading {
+    fn read(&self, value: Value, script: bool) -> Result<WriteOutcome> {
+        let acks = AcksReached::PRIMARY;
+        match self {
+            Self::Put { version } if script => {
+                let replayed = put_answer(&Answer::read(value)?)?;
+                let written = state_core::Written::new(replayed.unwrap_or(*version), acks);
+                Ok(WriteOutcome::Written(written))
+            }
+            Self::Put { .. } if value == Value::Nil => Err(conflict()),
+            Self::Put { version } => {
+                Ok(WriteOutcome::Written(state_core::Written::new(*version, acks)))
+            }
+            Self::Delete { return_value } if script => {
+                let deleted = delete_answer(&Answer::read(value)?, *return_value, acks)?;
+                Ok(WriteOutcome::Deleted(deleted))
+            }
+            Self::Delete { return_value } => {
+                Ok(WriteOutcome::Deleted(read_deleted(value, *return_value, acks)?))
+            }
+            Self::Increment { version } => {
+                let sum = increment_answer(&Answer::read(value)?, *version, acks)?;
+                Ok(WriteOutcome::Incremented(sum))
+            }
+        }
+    }
+}
+
+fn put_at<T>(answers: &mut [Result<T>], index: usize, answer: Result<T>) {
+    if let Some(place) = answers.get_mut(index) {
+        *place = answer;
+    }
+}
+
+/// A stale token is refused for the whole call, as one step would be.
+fn fenced_as_a_whole<T>(answers: Vec<Result<T>>, fenced: bool) -> Result<Vec<Result<T>>> {
+    let stale = |answer: &Result<T>| {
+        answer.as_ref().is_err_and(|error| error.kind() == state_core::ErrorKind::Fenced)
+    };
+    if fenced && answers.iter().any(stale) {
+        let found = answers.into_iter().find(stale);
+        return found.map_or_else(|| Err(unlike()), |answer| answer.map(|_| Vec::new()));
+    }
+    Ok(answers)
+}

@@ -1,0 +1,207 @@
+//! Hashes: fields under one key, with one lifetime.
+
+use bytes::Bytes;
+use redis::Value;
+use state_core::{
+    Consistency, Expiry, HashPageOptions, HashState, HashWriteOptions, Key, Operation, Page, Result,
+};
+
+use super::Inner;
+use super::ask::{Ask, many, role};
+use super::lifetime::expires;
+use super::page_token::{Listing, Place};
+use crate::client::{Body, Repeat, Request, Role, Target};
+use crate::keys::Kind;
+use crate::scripts::{self, bytes, integer, number, optional, unlike};
+use crate::topology::slot_of;
+
+impl Inner {
+    pub(super) async fn fields_set(
+        &self,
+        key: &Key,
+        fields: Vec<(Bytes, Bytes)>,
+        options: &HashWriteOptions,
+    ) -> Result<u64> {
+        self.check_fields(key, fields.iter().map(|(field, _)| field))?;
+        for (_, value) in &fields {
+            self.capabilities.limits.check_value(value)?;
+        }
+        let args = fields.into_iter().flat_map(|(field, value)| [field, value]);
+        let done = self.hash_write(key, "set", options, args).await?;
+        number(&done)
+    }
+
+    pub(super) async fn fields_get(
+        &self,
+        key: &Key,
+        fields: &[Bytes],
+        consistency: Consistency,
+    ) -> Result<Vec<Option<Bytes>>> {
+        self.check_fields(key, fields)?;
+        let role = role(consistency)?;
+        if fields.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.keys.key(Kind::Hash, key);
+        let mut command = redis::cmd("HMGET");
+        command.arg(stored.as_ref());
+        for field in fields {
+            command.arg(field.as_ref());
+        }
+        let reply = self.command(Operation::Hash, &stored, role, Repeat::Safe, command).await?;
+        let Value::Array(values) = reply else { return Err(unlike()) };
+        values.into_iter().map(optional).collect()
+    }
+
+    pub(super) async fn fields_delete(
+        &self,
+        key: &Key,
+        fields: &[Bytes],
+        options: &HashWriteOptions,
+    ) -> Result<u64> {
+        self.check_fields(key, fields)?;
+        let done = self.hash_write(key, "delete", options, fields.iter().cloned()).await?;
+        number(&done)
+    }
+
+    pub(super) async fn field_increment(
+        &self,
+        key: &Key,
+        field: &Bytes,
+        by: i64,
+        options: &HashWriteOptions,
+    ) -> Result<i64> {
+        self.check_fields(key, [field])?;
+        let args = [field.clone(), Bytes::from(by.to_string())];
+        let done = self.hash_write(key, "increment", options, args).await?;
+        number(&done)
+    }
+
+    pub(super) async fn fields_page(
+        &self,
+        key: &Key,
+        options: &HashPageOptions,
+    ) -> Result<Page<(Bytes, Bytes)>> {
+        self.capabilities.limits.check_key(key)?;
+        let role = role(options.consistency)?;
+        let limit = self.capabilities.limits.check_page(options.limit)?;
+        let place = options.token.as_ref().map(|token| Place::read(token, Listing::Fields));
+        let mut place = place.transpose()?.unwrap_or_default();
+        let stored = self.keys.key(Kind::Hash, key);
+        let mut items = Vec::new();
+        let mut names = std::mem::take(&mut place.leftovers);
+        if !names.is_empty() {
+            place.leftovers = names.split_off(limit.min(names.len()));
+            let values = self.fields_get(key, &names, options.consistency).await?;
+            let found = names.into_iter().zip(values);
+            items.extend(found.filter_map(|(name, value)| Some((name, value?))));
+        } else if !place.done {
+            let (mut found, cursor) = self.scan_fields(&stored, place.cursor, limit, role).await?;
+            let beyond = found.split_off(limit.min(found.len()));
+            place.leftovers = beyond.into_iter().map(|(name, _)| name).collect();
+            items = found;
+            (place.cursor, place.done) = (cursor, cursor == 0);
+        }
+        let more = !place.done || !place.leftovers.is_empty();
+        Ok(Page::new(items, more.then(|| place.token(Listing::Fields))))
+    }
+
+    /// One step of a scan over the fields of a hash, and the cursor behind it.
+    async fn scan_fields(
+        &self,
+        stored: &Bytes,
+        cursor: u64,
+        limit: usize,
+        role: Role,
+    ) -> Result<(Vec<(Bytes, Bytes)>, u64)> {
+        let mut command = redis::cmd("HSCAN");
+        command.arg(stored.as_ref()).arg(cursor).arg("COUNT").arg(limit);
+        let reply = self.command(Operation::Hash, stored, role, Repeat::Safe, command).await?;
+        let Value::Array(reply) = reply else { return Err(unlike()) };
+        let [cursor, fields] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
+        let Value::Array(fields) = fields else { return Err(unlike()) };
+        let mut fields = fields.into_iter().map(bytes);
+        let mut items = Vec::new();
+        while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+            items.push((field?, value?));
+        }
+        Ok((items, number(&bytes(cursor)?)?))
+    }
+
+    pub(super) async fn fields_state(
+        &self,
+        key: &Key,
+        consistency: Consistency,
+    ) -> Result<Option<HashState>> {
+        self.capabilities.limits.check_key(key)?;
+        let role = role(consistency)?;
+        let stored = self.keys.key(Kind::Hash, key);
+        let commands = ["HLEN", "PEXPIRETIME", "PTTL"].map(|name| {
+            let mut command = redis::cmd(name);
+            command.arg(stored.as_ref());
+            command
+        });
+        let target = Target::Slot(slot_of(&stored));
+        let body = Body::Pipeline(commands.into());
+        let request = Request::new(Operation::Hash.name(), target, body);
+        let request = request.with_role(role).with_repeat(Repeat::Safe);
+        let replies = many(self.client.send(request).await?)?;
+        let numbers =
+            replies.into_iter().map(|value| integer(&value?)).collect::<Result<Vec<_>>>()?;
+        let [fields, deadline, remaining] = numbers.as_slice() else { return Err(unlike()) };
+        if *fields <= 0 || *remaining == -2 {
+            return Ok(None);
+        }
+        let (deadline, remaining) = (deadline.to_string(), remaining.to_string());
+        let expires = expires(deadline.as_bytes(), remaining.as_bytes())?;
+        Ok(Some(HashState::new(u64::try_from(*fields).unwrap_or(0), expires)))
+    }
+
+    pub(super) async fn fields_remove(
+        &self,
+        key: &Key,
+        options: &HashWriteOptions,
+    ) -> Result<bool> {
+        self.check_fields(key, [])?;
+        let done = self.hash_write(key, "remove", options, []).await?;
+        Ok(done.as_ref() != b"0")
+    }
+
+    fn check_fields<'f>(
+        &self,
+        key: &Key,
+        fields: impl IntoIterator<Item = &'f Bytes>,
+    ) -> Result<()> {
+        let limits = &self.capabilities.limits;
+        limits.check_key(key)?;
+        let mut count = 0;
+        for field in fields {
+            limits.check_field(field)?;
+            count += 1;
+        }
+        limits.check_batch(count)
+    }
+
+    /// Writes that set something may be sent twice; those that count may not.
+    async fn hash_write(
+        &self,
+        key: &Key,
+        what: &'static str,
+        options: &HashWriteOptions,
+        fields: impl IntoIterator<Item = Bytes>,
+    ) -> Result<Bytes> {
+        let expiry = if options.expiry == Expiry::Default {
+            self.config.default_lifetime().map_or(Expiry::Never, Expiry::After)
+        } else {
+            options.expiry
+        };
+        let [mode, ms] = self.lifetime(expiry)?.args();
+        self.acks(options.acks)?;
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        let keys = vec![self.keys.key(Kind::Hash, key), self.keys.fence(key)];
+        let mut args = vec![Bytes::from_static(what.as_bytes()), mode, ms, lease, token];
+        args.extend(fields);
+        let ask = Ask::new(&scripts::HASH_WRITE, keys, args);
+        Ok(self.script(Operation::Hash, ask).await?.item(0)?.clone())
+    }
+}

@@ -1,0 +1,88 @@
+//! Leases and their tokens.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use state_core::{
+    AcquireOptions, Acquired, FenceToken, Key, LeaseGrant, LeaseState, Limits, Operation, OwnerId,
+    Result,
+};
+
+use super::Inner;
+use super::ask::{Ask, lease_name};
+use crate::keys::Kind;
+use crate::scripts::{self, Word, number, unlike};
+
+impl Inner {
+    pub(super) async fn lease_acquire(
+        &self,
+        name: &Key,
+        options: &AcquireOptions,
+    ) -> Result<Acquired> {
+        let ttl = self.check_lease(name, options)?;
+        let keys = vec![self.keys.key(Kind::Lease, name), self.keys.fence(name)];
+        let args = vec![owner(options.owner), ttl, lease_name(name)];
+        let ask = Ask::new(&scripts::LEASE_ACQUIRE, keys, args).safe();
+        let answer = self.script(Operation::Lease, ask).await?;
+        let item = number::<u64>(answer.item(0)?)?;
+        Ok(match answer.word {
+            Word::Held => Acquired::Held { remaining: Duration::from_millis(item) },
+            _ => Acquired::Granted(LeaseGrant::new(FenceToken::new(item), options.ttl)),
+        })
+    }
+
+    pub(super) async fn lease_renew(
+        &self,
+        name: &Key,
+        token: FenceToken,
+        options: &AcquireOptions,
+    ) -> Result<LeaseGrant> {
+        let ttl = self.check_lease(name, options)?;
+        let keys = vec![self.keys.key(Kind::Lease, name)];
+        let args = vec![owner(options.owner), number_text(token), ttl];
+        self.script(Operation::Lease, Ask::new(&scripts::LEASE_RENEW, keys, args).safe()).await?;
+        Ok(LeaseGrant::new(token, options.ttl))
+    }
+
+    pub(super) async fn lease_release(
+        &self,
+        name: &Key,
+        holder: OwnerId,
+        token: FenceToken,
+    ) -> Result<bool> {
+        self.capabilities.limits.check_key(name)?;
+        let keys = vec![self.keys.key(Kind::Lease, name)];
+        let args = vec![owner(holder), number_text(token)];
+        let ask = Ask::new(&scripts::LEASE_RELEASE, keys, args).safe();
+        Ok(self.script(Operation::Lease, ask).await?.item(0)?.as_ref() == b"1")
+    }
+
+    pub(super) async fn lease_read(&self, name: &Key) -> Result<Option<LeaseState>> {
+        self.capabilities.limits.check_key(name)?;
+        let keys = vec![self.keys.key(Kind::Lease, name)];
+        let ask = Ask::new(&scripts::LEASE_READ, keys, Vec::new()).safe();
+        let answer = self.script(Operation::Lease, ask).await?;
+        let [holder, token, remaining] = answer.rest.as_slice() else { return Ok(None) };
+        let holder = <[u8; 16]>::try_from(holder.as_ref()).map_err(|_| unlike())?;
+        Ok(Some(LeaseState::new(
+            OwnerId::from_bytes(holder),
+            FenceToken::new(number(token)?),
+            Duration::from_millis(number(remaining)?),
+        )))
+    }
+
+    fn check_lease(&self, name: &Key, options: &AcquireOptions) -> Result<Bytes> {
+        self.capabilities.limits.check_key(name)?;
+        Limits::check_lifetime(options.ttl)?;
+        self.acks(options.acks)?;
+        Ok(Bytes::from(options.ttl.as_nanos().div_ceil(1_000_000).to_string()))
+    }
+}
+
+fn owner(owner: OwnerId) -> Bytes {
+    Bytes::copy_from_slice(owner.as_bytes())
+}
+
+fn number_text(token: FenceToken) -> Bytes {
+    Bytes::from(token.get().to_string())
+}

@@ -1,0 +1,326 @@
+//! Listing, counting and clearing by cursor, without ever blocking a server.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use bytes::Bytes;
+use redis::Value;
+use state_core::{
+    ClearOptions, CountOptions, Error, ErrorKind, Fence, FenceToken, GetOptions, Key, ListOptions,
+    Meta, Operation, Outcome, Page, Result, Scope, SnapshotOptions,
+};
+
+use super::Inner;
+use super::ask::{Ask, lease_name, many, one, role};
+use super::page_token::{Listing, Place};
+use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
+use crate::keys::Kind;
+use crate::scripts::{self, Answer, bytes, integer, number, optional, unlike};
+use crate::topology::slot_of;
+
+/// Records that a server looks at for one step of a scan.
+const SCAN_COUNT: usize = 1_000;
+/// The most steps of one page: a page of a small namespace in a large database may be short.
+const STEPS_PER_PAGE_MAX: usize = 100;
+/// How often a scan begins anew when slots move under it.
+const SCANS_MAX: usize = 10;
+
+/// Where a scan is: which node, and the server's cursor there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Position {
+    node: usize,
+    cursor: u64,
+}
+
+/// The keys of one kind in a scope, to be scanned.
+struct Scan<'a> {
+    kind: Kind,
+    prefix: &'a Bytes,
+    scope: &'a Scope,
+    pattern: Bytes,
+    role: Role,
+    operation: Operation,
+}
+
+impl Inner {
+    fn scan<'a>(
+        &self,
+        operation: Operation,
+        kind: Kind,
+        prefix: &'a Bytes,
+        scope: &'a Scope,
+        role: Role,
+    ) -> Scan<'a> {
+        let pattern = self.keys.pattern(kind, prefix, scope);
+        Scan { kind, prefix, scope, pattern, role, operation }
+    }
+
+    /// Scans one step; the keys found with what they are stored under, and where to go on.
+    async fn step(
+        &self,
+        scan: &Scan<'_>,
+        position: Position,
+        count: usize,
+    ) -> Result<(Vec<(Key, Bytes)>, Option<Position>)> {
+        let (stored, next) = self.raw_step(scan, position, count).await?;
+        let found = stored
+            .into_iter()
+            .filter_map(|stored| self.keys.read(scan.kind, &stored).map(|key| (key, stored)))
+            .filter(|(key, _)| {
+                key.name().starts_with(scan.prefix) && scan.scope.covers(key.partition())
+            })
+            .collect();
+        Ok((found, next))
+    }
+
+    /// As [`step`](Self::step), with whatever matches the pattern.
+    async fn raw_step(
+        &self,
+        scan: &Scan<'_>,
+        position: Position,
+        count: usize,
+    ) -> Result<(Vec<Bytes>, Option<Position>)> {
+        let nodes = self.client.nodes();
+        let Some(node) = nodes.get(position.node) else { return Ok((Vec::new(), None)) };
+        let mut command = redis::cmd("SCAN");
+        command.arg(position.cursor).arg("MATCH").arg(scan.pattern.as_ref());
+        command.arg("COUNT").arg(count);
+        let target = Target::Node(node.clone());
+        let request = Request::new(scan.operation.name(), target, Body::Command(command));
+        let request = request.with_role(scan.role).with_repeat(Repeat::Safe);
+        let Value::Array(reply) = one(self.client.send(request).await?)? else {
+            return Err(unlike());
+        };
+        let [cursor, keys] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
+        let Value::Array(keys) = keys else { return Err(unlike()) };
+        let keys = keys.into_iter().map(bytes).collect::<Result<_>>()?;
+        let next = match number(&bytes(cursor)?)? {
+            0 if position.node + 1 < nodes.len() => {
+                Some(Position { node: position.node + 1, cursor: 0 })
+            }
+            0 => None,
+            cursor => Some(Position { cursor, ..position }),
+        };
+        Ok((keys, next))
+    }
+
+    /// Scans everything, step by step, and again from the beginning when slots moved meanwhile.
+    async fn scan_all<F, Done>(&self, scan: &Scan<'_>, mut visit: F) -> Result<()>
+    where
+        F: FnMut(Vec<(Key, Bytes)>) -> Done,
+        Done: Future<Output = Result<()>>,
+    {
+        for _ in 0..SCANS_MAX {
+            let epoch = self.client.topology_epoch();
+            let mut position = Some(Position::default());
+            while let Some(from) = position {
+                let (found, next) = self.step(scan, from, SCAN_COUNT).await?;
+                visit(found).await?;
+                position = next;
+            }
+            if self.client.topology_epoch() == epoch {
+                return Ok(());
+            }
+        }
+        let message = "slots keep moving, so that no scan sees everything";
+        Err(Error::new(ErrorKind::Unavailable, message).with_outcome(Outcome::NotApplied))
+    }
+
+    pub(super) async fn list(&self, options: &ListOptions) -> Result<Page<Meta>> {
+        let limit = self.capabilities.limits.check_page(options.limit)?;
+        let role = role(options.consistency)?;
+        let place = options.token.as_ref().map(|token| Place::read(token, Listing::Keys));
+        let mut place = place.transpose()?.unwrap_or_default();
+        let scan = self.scan(Operation::List, Kind::Entry, &options.prefix, &options.scope, role);
+        let mut found = std::mem::take(&mut place.leftovers);
+        for _ in 0..STEPS_PER_PAGE_MAX {
+            if place.done || found.len() >= limit {
+                break;
+            }
+            let node = usize::try_from(place.node).unwrap_or(usize::MAX);
+            let position = Position { node, cursor: place.cursor };
+            // Small pages look at few records only, so that little travels in the token.
+            let count = limit.clamp(10, SCAN_COUNT);
+            let (more, next) = self.step(&scan, position, count).await?;
+            found.extend(more.into_iter().map(|(_, stored)| stored));
+            place.done = next.is_none();
+            let next = next.unwrap_or_default();
+            (place.node, place.cursor) = (next.node as u64, next.cursor);
+        }
+        place.leftovers = found.split_off(limit.min(found.len()));
+        let more = !place.done || !place.leftovers.is_empty();
+        let keys: Vec<Key> =
+            found.iter().filter_map(|stored| self.keys.read(Kind::Entry, stored)).collect();
+        let items = if options.expiry {
+            self.with_lifetimes(keys).await?
+        } else {
+            keys.into_iter().map(Meta::new).collect()
+        };
+        Ok(Page::new(items, more.then(|| place.token(Listing::Keys))))
+    }
+
+    async fn with_lifetimes(&self, keys: Vec<Key>) -> Result<Vec<Meta>> {
+        let options = GetOptions::new().with_head(true).with_expiry(true);
+        let entries = self.get_each(&keys, &options).await?;
+        let mut items = Vec::with_capacity(keys.len());
+        for (key, entry) in keys.into_iter().zip(entries) {
+            if let Some(entry) = entry? {
+                items.push(Meta::new(key).with_version(entry.version).with_expires(entry.expires));
+            }
+        }
+        Ok(items)
+    }
+
+    /// Counts each key once, by a 128-bit hash of it.
+    pub(super) async fn count(&self, options: &CountOptions) -> Result<u64> {
+        let role = role(options.consistency)?;
+        let scan = self.scan(Operation::Count, Kind::Entry, &options.prefix, &options.scope, role);
+        let hashers = [RandomState::new(), RandomState::new()];
+        let mut seen = HashSet::new();
+        self.scan_all(&scan, |found| {
+            let [low, high] = &hashers;
+            seen.extend(found.iter().map(|(key, _)| (low.hash_one(key), high.hash_one(key))));
+            std::future::ready(Ok(()))
+        })
+        .await?;
+        Ok(seen.len() as u64)
+    }
+
+    /// Removes entries and hashes step by step. Under a fence every partition that is cleared
+    /// learns the token.
+    pub(super) async fn clear(&self, options: &ClearOptions) -> Result<u64> {
+        self.acks(options.acks)?;
+        self.fence_args(options.fence.as_ref())?;
+        let fence = options.fence.as_ref();
+        if let Some(fence) = fence {
+            self.check_marks(fence).await?;
+            self.raise_mark(&fence.lease, fence).await?;
+            if let Scope::Partition(partition) = &options.scope {
+                let anything = Key::in_partition(partition.clone(), "\0");
+                self.raise_mark(&anything, fence).await?;
+            }
+        }
+        let removed = std::sync::atomic::AtomicU64::new(0);
+        for kind in [Kind::Entry, Kind::Hash] {
+            let (prefix, scope) = (&options.prefix, &options.scope);
+            let scan = self.scan(Operation::Clear, kind, prefix, scope, Role::Primary);
+            self.scan_all(&scan, |found| async {
+                let unlinked = self.unlink(found, fence).await?;
+                removed.fetch_add(unlinked, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(removed.into_inner())
+    }
+
+    /// Removes what was found, one call each, so that keys of any slots go in one pipeline.
+    async fn unlink(&self, found: Vec<(Key, Bytes)>, fence: Option<&Fence>) -> Result<u64> {
+        let mut nodes: BTreeMap<NodeId, Vec<(Key, Bytes)>> = BTreeMap::new();
+        for (key, stored) in found {
+            let node = self.client.slot_owner(slot_of(&stored));
+            nodes.entry(node).or_default().push((key, stored));
+        }
+        let [lease, token] = self.fence_args(fence)?;
+        let mut removed = 0;
+        for (node, found) in nodes {
+            let body = if fence.is_some() {
+                Body::Scripts(
+                    found
+                        .into_iter()
+                        .map(|(key, stored)| ScriptCall {
+                            script: &scripts::UNLINK,
+                            keys: vec![stored, self.keys.fence(&key)],
+                            args: vec![lease.clone(), token.clone()],
+                        })
+                        .collect(),
+                )
+            } else {
+                let commands = found.iter().map(|(_, stored)| {
+                    let mut command = redis::cmd("UNLINK");
+                    command.arg(stored.as_ref());
+                    command
+                });
+                Body::Pipeline(commands.collect())
+            };
+            let request = Request::new(Operation::Clear.name(), Target::Node(node), body);
+            let request = request.with_lane(Lane::Bulk).with_repeat(Repeat::Safe);
+            for value in many(self.client.send(request).await?)? {
+                removed += match (value?, fence) {
+                    (value, Some(_)) => number::<u64>(Answer::read(value)?.item(0)?)?,
+                    (value, None) => u64::try_from(integer(&value)?).unwrap_or(0),
+                };
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Raises the mark beside `key`, removing nothing.
+    async fn raise_mark(&self, key: &Key, fence: &Fence) -> Result<()> {
+        let [lease, token] = self.fence_args(Some(fence))?;
+        // Nothing is ever stored as the operation with the id 0.
+        let nothing = self.keys.operation(key, &[0; 16]);
+        let ask =
+            Ask::new(&scripts::UNLINK, vec![nothing, self.keys.fence(key)], vec![lease, token]);
+        self.script(Operation::Clear, ask.safe()).await.map(drop)
+    }
+
+    /// Refuses a clear whose token is smaller than any mark in the namespace. Costs a scan, and a
+    /// command for each partition, or key without one, that a fenced call has touched.
+    async fn check_marks(&self, fence: &Fence) -> Result<()> {
+        let everything = Bytes::new();
+        let scan =
+            self.scan(Operation::Clear, Kind::Fence, &everything, &Scope::All, Role::Primary);
+        let name = lease_name(&fence.lease);
+        let mut position = Some(Position::default());
+        while let Some(from) = position {
+            let (marks, next) = self.raw_step(&scan, from, SCAN_COUNT).await?;
+            for stored in marks {
+                let mut command = redis::cmd("HGET");
+                command.arg(stored.as_ref()).arg(name.as_ref());
+                let (role, repeat) = (Role::Primary, Repeat::Safe);
+                let mark = self.command(Operation::Clear, &stored, role, repeat, command).await?;
+                let Some(mark) = optional(mark)? else { continue };
+                if FenceToken::new(number(&mark)?) > fence.token {
+                    let message = "the lease has passed to another holder";
+                    return Err(Error::new(ErrorKind::Fenced, message));
+                }
+            }
+            position = next;
+        }
+        Ok(())
+    }
+
+    /// One step of a walk over all entries and then all hashes: the kind and keys found, and
+    /// where to go on.
+    pub(super) async fn walk(
+        &self,
+        walk: Walk,
+        options: &SnapshotOptions,
+    ) -> Result<(Kind, Vec<Key>, Option<Walk>)> {
+        let kind = if walk.hashes { Kind::Hash } else { Kind::Entry };
+        let (prefix, scope) = (&options.prefix, &options.scope);
+        let scan = self.scan(Operation::Snapshot, kind, prefix, scope, Role::Primary);
+        let (found, next) = self.step(&scan, walk.position, SCAN_COUNT).await?;
+        let next = match next {
+            Some(position) => Some(Walk { position, ..walk }),
+            None if walk.hashes => None,
+            None => Some(Walk { hashes: true, position: Position::default() }),
+        };
+        Ok((kind, found.into_iter().map(|(key, _)| key).collect(), next))
+    }
+}
+
+/// How far a walk over all entries and then all hashes has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Walk {
+    hashes: bool,
+    position: Position,
+}
+
+impl Walk {
+    /// Whether it is about to begin with the hashes.
+    pub(super) fn is_new_kind(&self) -> bool {
+        self.hashes && self.position == Position::default()
+    }
+}

@@ -1,0 +1,391 @@
+//! Single entries: get, put, delete, increment, touch.
+
+use bytes::Bytes;
+use redis::Value;
+use state_core::{
+    DeleteOptions, Deleted, Entry, Error, ErrorKind, GetOptions, IncrementOptions, Incremented,
+    Key, LifetimeOn, OpDigest, Operation, Outcome, Precondition, PutOptions, Result, TouchOptions,
+    Version, Written,
+};
+
+use super::Inner;
+use super::ask::{Ask, plain_repeat, role};
+use super::lifetime::{Lifetime, expires};
+use crate::client::Repeat;
+use crate::frame;
+use crate::keys::Kind;
+use crate::scripts::{self, Answer, Word, number, optional, unlike};
+
+impl Inner {
+    pub(super) async fn get_one(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
+        if let Some(ask) = self.ask_get(key, options)? {
+            return read_answer(&self.script(Operation::Get, ask).await?, options.head);
+        }
+        let stored = self.keys.key(Kind::Entry, key);
+        let command = get_command(&stored, options.head);
+        let role = role(options.consistency)?;
+        let value = self.command(Operation::Get, &stored, role, Repeat::Safe, command).await?;
+        read_plain(value, options.head)
+    }
+
+    /// The script for a read that a plain command cannot do; `None` where one can.
+    pub(super) fn ask_get(&self, key: &Key, options: &GetOptions) -> Result<Option<Ask>> {
+        self.capabilities.limits.check_key(key)?;
+        let touched = options.touch.map(|expiry| self.touched(expiry)).transpose()?;
+        if touched.is_some() && options.consistency == state_core::Consistency::Eventual {
+            return Err(Error::invalid("an eventual read cannot touch"));
+        }
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        if touched.is_none() && lease.is_empty() && !options.expiry {
+            return Ok(None);
+        }
+        let [mode, ms] = touched.map_or([Bytes::new(), Bytes::new()], Lifetime::args);
+        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
+        let head = Bytes::from_static(if options.head { b"1" } else { b"0" });
+        Ok(Some(Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token]).safe()))
+    }
+
+    pub(super) async fn put_one(
+        &self,
+        key: &Key,
+        value: &Bytes,
+        options: &PutOptions,
+    ) -> Result<Written> {
+        let put = self.prepare_put(key, value, options)?;
+        let receipt = Written::new(put.version, self.acks(options.acks)?);
+        let done = match put.command() {
+            Some(command) => {
+                let repeat = match options.precondition {
+                    Precondition::Absent => Repeat::OnlyIfNotApplied,
+                    _ => plain_repeat(options.resend),
+                };
+                let role = crate::client::Role::Primary;
+                let sent = self.command(Operation::Put, &put.stored, role, repeat, command).await;
+                sent.and_then(|value| if value == Value::Nil { Err(conflict()) } else { Ok(None) })
+            }
+            None => self
+                .script(Operation::Put, put.ask(options))
+                .await
+                .and_then(|answer| put_answer(&answer)),
+        };
+        match done {
+            Ok(None) => Ok(receipt),
+            Ok(Some(version)) => Ok(Written::new(version, receipt.acks)),
+            // The version is this call's own: finding it there proves that it was applied.
+            Err(error) if error.outcome() == Outcome::Unknown => {
+                match self.get_one(key, &GetOptions::new().with_head(true)).await {
+                    Ok(Some(found)) if found.version == put.version => Ok(receipt),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks a put and decides on its version.
+    pub(super) fn prepare_put(
+        &self,
+        key: &Key,
+        value: &Bytes,
+        options: &PutOptions,
+    ) -> Result<Put> {
+        self.capabilities.limits.check_key(key)?;
+        self.capabilities.limits.check_value(value)?;
+        let lifetime = self.lifetime(options.expiry)?;
+        self.acks(options.acks)?;
+        let fence = self.fence_args(options.fence.as_ref())?;
+        let (kind, wanted) = precondition(options.precondition)?;
+        let plain = fence.iter().all(Bytes::is_empty)
+            && options.op_id.is_none()
+            && !matches!(options.precondition, Precondition::Matches(_))
+            && !matches!(lifetime, Lifetime::At(_));
+        let operation = options
+            .op_id
+            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+        let digest =
+            options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_put(value, options)));
+        Ok(Put {
+            stored: self.keys.key(Kind::Entry, key),
+            marks: self.keys.fence(key),
+            operation,
+            version: frame::new_version()?,
+            value: value.clone(),
+            precondition: options.precondition,
+            kind,
+            wanted,
+            lifetime,
+            fence,
+            digest,
+            plain,
+        })
+    }
+
+    pub(super) async fn delete_one(&self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {
+        let ask = self.ask_delete(key, options)?;
+        let acks = self.acks(options.acks)?;
+        if let Some(ask) = ask {
+            let answer = self.script(Operation::Delete, ask).await?;
+            return delete_answer(&answer, options.return_value, acks);
+        }
+        let stored = self.keys.key(Kind::Entry, key);
+        let (mut command, repeat) = if options.return_value {
+            (redis::cmd("GETDEL"), Repeat::OnlyIfNotApplied)
+        } else {
+            (redis::cmd("UNLINK"), plain_repeat(options.resend))
+        };
+        command.arg(stored.as_ref());
+        let role = crate::client::Role::Primary;
+        let value = self.command(Operation::Delete, &stored, role, repeat, command).await?;
+        read_deleted(value, options.return_value, acks)
+    }
+
+    /// The script for a delete that a plain command cannot do; `None` where one can.
+    pub(super) fn ask_delete(&self, key: &Key, options: &DeleteOptions) -> Result<Option<Ask>> {
+        self.capabilities.limits.check_key(key)?;
+        if options.precondition == Precondition::Absent {
+            return Err(Error::invalid("a delete cannot ask for its entry to be absent"));
+        }
+        self.acks(options.acks)?;
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        let (kind, wanted) = precondition(options.precondition)?;
+        let always = options.precondition == Precondition::Always;
+        if always && lease.is_empty() && options.op_id.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.delete_script(key, options, [kind, wanted, lease, token])))
+    }
+
+    pub(super) fn delete_script(
+        &self,
+        key: &Key,
+        options: &DeleteOptions,
+        [kind, wanted, lease, token]: [Bytes; 4],
+    ) -> Ask {
+        let operation = options
+            .op_id
+            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+        let digest =
+            options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_delete(options)));
+        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
+        let returned = Bytes::from_static(if options.return_value { b"1" } else { b"0" });
+        let args = vec![kind, wanted, returned, lease, token, digest];
+        Ask::new(&scripts::DELETE, keys, args).safe_if(options.op_id.is_some())
+    }
+
+    pub(super) async fn increment_one(
+        &self,
+        key: &Key,
+        by: i64,
+        options: &IncrementOptions,
+    ) -> Result<Incremented> {
+        let (ask, version) = self.ask_increment(key, by, options)?;
+        let answer = self.script(Operation::Increment, ask).await?;
+        increment_answer(&answer, version, self.acks(options.acks)?)
+    }
+
+    pub(super) fn ask_increment(
+        &self,
+        key: &Key,
+        by: i64,
+        options: &IncrementOptions,
+    ) -> Result<(Ask, Version)> {
+        self.capabilities.limits.check_key(key)?;
+        let [mode, ms] = self.lifetime(options.expiry)?.args();
+        self.acks(options.acks)?;
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        let version = frame::new_version()?;
+        let operation = options
+            .op_id
+            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+        let digest =
+            options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_increment(by, options)));
+        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
+        let on = lifetime_on(options.lifetime_on)?;
+        let by = Bytes::from(by.to_string());
+        let args = vec![frame::header(version), by, mode, ms, on, lease, token, digest];
+        let ask = Ask::new(&scripts::INCREMENT, keys, args).safe_if(options.op_id.is_some());
+        Ok((ask, version))
+    }
+
+    pub(super) async fn touch_one(&self, key: &Key, options: &TouchOptions) -> Result<bool> {
+        self.capabilities.limits.check_key(key)?;
+        let [mode, ms] = self.touched(options.expiry)?.args();
+        self.acks(options.acks)?;
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
+        let ask = Ask::new(&scripts::TOUCH, keys, vec![mode, ms, lease, token]).safe();
+        Ok(self.script(Operation::Touch, ask).await?.item(0)?.as_ref() == b"1")
+    }
+}
+
+/// A put that has been checked.
+pub(super) struct Put {
+    pub(super) stored: Bytes,
+    marks: Bytes,
+    operation: Bytes,
+    pub(super) version: Version,
+    value: Bytes,
+    precondition: Precondition,
+    kind: Bytes,
+    wanted: Bytes,
+    lifetime: Lifetime,
+    fence: [Bytes; 2],
+    digest: Bytes,
+    plain: bool,
+}
+
+impl Put {
+    /// The plain command, where one is enough.
+    pub(super) fn command(&self) -> Option<redis::Cmd> {
+        if !self.plain {
+            return None;
+        }
+        let size = self.stored.len() + self.value.len() + 64;
+        let mut command = redis::Cmd::with_capacity(6, size);
+        command.arg("SET").arg(self.stored.as_ref());
+        command.arg(frame::seal(self.version, &self.value).as_ref());
+        match self.precondition {
+            Precondition::Absent => drop(command.arg("NX")),
+            Precondition::Present => drop(command.arg("XX")),
+            _ => {}
+        }
+        match self.lifetime {
+            Lifetime::Ms(ms) => drop(command.arg("PX").arg(ms)),
+            Lifetime::Keep => drop(command.arg("KEEPTTL")),
+            Lifetime::None | Lifetime::At(_) => {}
+        }
+        Some(command)
+    }
+
+    /// The script, which can do everything.
+    pub(super) fn ask(&self, options: &PutOptions) -> Ask {
+        let keys = vec![self.stored.clone(), self.marks.clone(), self.operation.clone()];
+        let [mode, ms] = self.lifetime.args();
+        let [lease, token] = self.fence.clone();
+        let header = frame::header(self.version);
+        let (kind, wanted) = (self.kind.clone(), self.wanted.clone());
+        let args = vec![
+            header,
+            self.value.clone(),
+            kind,
+            wanted,
+            mode,
+            ms,
+            lease,
+            token,
+            self.digest.clone(),
+        ];
+        let plain = options.precondition == Precondition::Always
+            && plain_repeat(options.resend) == Repeat::Safe;
+        Ask::new(&scripts::PUT, keys, args).safe_if(plain || options.op_id.is_some())
+    }
+}
+
+/// A digest as scripts store it in front of a result.
+pub(super) fn digest(digest: OpDigest) -> Bytes {
+    Bytes::from(format!("{:016x}", digest.get()))
+}
+
+pub(super) fn conflict() -> Error {
+    Error::new(ErrorKind::Conflict, "the precondition does not hold")
+}
+
+/// The version that a put was replayed with, if it was.
+pub(super) fn put_answer(answer: &Answer) -> Result<Option<Version>> {
+    match answer.word {
+        Word::Ok => Ok(None),
+        Word::Replay => Ok(Some(version(answer.item(0)?)?)),
+        Word::Conflict => Err(conflict()),
+        Word::Held => Err(unlike()),
+    }
+}
+
+pub(super) fn delete_answer(
+    answer: &Answer,
+    return_value: bool,
+    acks: state_core::AcksReached,
+) -> Result<Deleted> {
+    if answer.word == Word::Conflict {
+        return Err(conflict());
+    }
+    let existed = answer.item(0)?.as_ref() == b"1";
+    let frame = answer.item(1)?;
+    let previous = (existed && return_value).then(|| frame::open(frame)).transpose()?;
+    let previous = previous.map(|(version, value)| Entry::new(value, version));
+    Ok(Deleted::new(existed, previous, acks))
+}
+
+pub(super) fn increment_answer(
+    answer: &Answer,
+    version_made: Version,
+    acks: state_core::AcksReached,
+) -> Result<Incremented> {
+    let item = answer.item(0)?;
+    if answer.word == Word::Replay {
+        let (made, sum) = item.split_at_checked(16).ok_or_else(unlike)?;
+        return Ok(Incremented::new(number(sum)?, version(made)?, acks));
+    }
+    Ok(Incremented::new(number(item)?, version_made, acks))
+}
+
+pub(super) fn read_deleted(
+    value: Value,
+    return_value: bool,
+    acks: state_core::AcksReached,
+) -> Result<Deleted> {
+    if !return_value {
+        return Ok(Deleted::new(scripts::integer(&value)? > 0, None, acks));
+    }
+    let previous = optional(value)?.as_ref().map(frame::open).transpose()?;
+    let previous = previous.map(|(version, value)| Entry::new(value, version));
+    Ok(Deleted::new(previous.is_some(), previous, acks))
+}
+
+pub(super) fn get_command(stored: &[u8], head: bool) -> redis::Cmd {
+    let mut command = redis::cmd(if head { "GETRANGE" } else { "GET" });
+    command.arg(stored);
+    if head {
+        command.arg(0).arg(frame::HEADER_BYTES - 1);
+    }
+    command
+}
+
+pub(super) fn read_plain(value: Value, head: bool) -> Result<Option<Entry>> {
+    let stored = optional(value)?.filter(|stored| !(head && stored.is_empty()));
+    let opened = stored.as_ref().map(frame::open).transpose()?;
+    Ok(opened.map(|(version, value)| Entry::new(value, version)))
+}
+
+pub(super) fn read_answer(answer: &Answer, head: bool) -> Result<Option<Entry>> {
+    let [stored, deadline, remaining] = answer.rest.as_slice() else { return Ok(None) };
+    let entry = read_plain(Value::BulkString(stored.to_vec()), head)?;
+    let expires = expires(deadline, remaining)?;
+    Ok(entry.map(|entry| entry.with_expires(expires)))
+}
+
+pub(super) fn version(bytes: &[u8]) -> Result<Version> {
+    bytes.try_into().map(Version::from_bytes).map_err(|_| unlike())
+}
+
+/// A precondition as scripts take it.
+pub(super) fn precondition(precondition: Precondition) -> Result<(Bytes, Bytes)> {
+    let kind: &'static [u8] = match precondition {
+        Precondition::Always => b"a",
+        Precondition::Absent => b"n",
+        Precondition::Present => b"p",
+        Precondition::Matches(version) => {
+            let wanted = Bytes::copy_from_slice(version.as_bytes());
+            return Ok((Bytes::from_static(b"m"), wanted));
+        }
+        _ => return Err(Error::unsupported("this precondition")),
+    };
+    Ok((Bytes::from_static(kind), Bytes::new()))
+}
+
+pub(super) fn lifetime_on(on: LifetimeOn) -> Result<Bytes> {
+    match on {
+        LifetimeOn::Create => Ok(Bytes::from_static(b"c")),
+        LifetimeOn::Every => Ok(Bytes::from_static(b"e")),
+        _ => Err(Error::unsupported("this rule for lifetimes of counters")),
+    }
+}

@@ -1,0 +1,150 @@
+//! The client: the one door through which everything is sent.
+
+mod batch;
+mod request;
+mod script;
+mod send;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use state_core::{Result, SystemClock};
+use tokio::runtime::Handle;
+
+pub(crate) use request::{Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Target};
+pub(crate) use script::Script;
+
+use crate::config::RedisConfig;
+use crate::connect::{Pushes, Traffic, Trouble};
+use crate::errors::{Failure, Fault, Sent};
+use crate::retry::Retry;
+use crate::topology::Topology;
+
+/// The connections to all nodes of one store. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    topology: Arc<Topology>,
+    retry: Retry,
+    /// Counts reads that any replica, or any primary, can serve: they take turns.
+    turn: AtomicUsize,
+}
+
+impl Client {
+    /// Finds the nodes and makes sure that a primary answers.
+    ///
+    /// # Errors
+    /// `Invalid` for files and settings that cannot be right, `Denied` for a refused login or an
+    /// untrusted certificate, `Unavailable` when no server was reached after the usual retries.
+    pub(crate) async fn connect(config: &RedisConfig) -> Result<Self> {
+        config.validate()?;
+        if Handle::try_current().is_err() {
+            return Err(Failure::from(Fault::Closed).into_error().with_op("connect"));
+        }
+        let topology = Topology::new(config)?;
+        let retry = Retry::new(config, Arc::new(SystemClock::new()));
+        let client = Self { shared: Arc::new(Shared { topology, retry, turn: 0.into() }) };
+        let mut call = client.shared.retry.call("connect", Repeat::Safe, std::time::Duration::ZERO);
+        loop {
+            let limit = call.remaining();
+            let opened = tokio::time::timeout(limit, client.open()).await;
+            match opened.unwrap_or_else(|_| Err(Fault::ConnectTimeout.into())) {
+                Ok(()) => return Ok(client),
+                Err(trouble) => drop(call.failed(trouble.failure()).await?),
+            }
+        }
+    }
+
+    /// The primaries, in a stable order.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        self.shared.topology.routes().primaries().map(|node| node.id().clone()).collect()
+    }
+
+    /// The primary that holds `slot`. For a slot that nobody holds it is any primary: that one
+    /// says what is wrong.
+    pub(crate) fn slot_owner(&self, slot: u16) -> NodeId {
+        let routes = self.shared.topology.routes();
+        let any = || routes.primaries().next().map(|node| node.id());
+        routes.owner(slot).or_else(any).cloned().unwrap_or_else(|| NodeId::new(""))
+    }
+
+    /// A number that changes whenever slots or the primary moved.
+    pub(crate) fn topology_epoch(&self) -> u64 {
+        self.shared.topology.routes().epoch()
+    }
+
+    /// The bytes that went over all connections.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) fn traffic(&self) -> &Traffic {
+        self.shared.topology.connector().traffic()
+    }
+
+    /// A connection of its own with the messages that the server sends unasked.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) async fn dedicated(&self, target: Target) -> Result<Dedicated> {
+        let routes = self.shared.topology.routes();
+        let found = routes.find(&target, Role::Primary, 0);
+        let node = found.map_err(|fault| Failure::from(fault).into_error())?;
+        let pushes = node.pushes().await.map_err(|trouble| trouble.failure().into_error())?;
+        Ok(Dedicated { node: node.id().clone(), pushes })
+    }
+
+    async fn open(&self) -> Result<(), Trouble> {
+        let topology = &self.shared.topology;
+        topology.refresh().await?;
+        let routes = topology.routes();
+        let node = routes.find(&Target::Any, Role::Primary, 0)?;
+        node.point().connection().await.map(drop)
+    }
+
+    fn turn(&self) -> usize {
+        self.shared.turn.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("nodes", &self.nodes()).finish_non_exhaustive()
+    }
+}
+
+/// A connection that belongs to one user: tracking, publish and subscribe.
+///
+/// Dropping it closes it. It is not made again when it is lost, because what was missed meanwhile
+/// is for its user to deal with.
+#[derive(Debug)]
+pub(crate) struct Dedicated {
+    node: NodeId,
+    pushes: Pushes,
+}
+
+impl Dedicated {
+    /// The node it leads to.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// Sends one command and waits for its answer, as long as that takes.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) async fn command(&self, command: &redis::Cmd) -> Result<redis::Value> {
+        let answer = self.pushes.connection().one(command).await;
+        let answer = answer.map_err(|trouble| trouble.failure().into_error())?;
+        answer
+            .extract_error()
+            .map_err(|error| Failure::from_redis(&error, Sent::Maybe).into_error())
+    }
+
+    /// The next message; `None` once the connection is lost. Cancelling it loses no message.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) async fn next(&mut self) -> Option<redis::PushInfo> {
+        self.pushes.next().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! The commands of one request, what has been answered, and what is still to be sent.
+
+use redis::{Cmd, Pipeline, Value};
+use state_core::{Error, Result};
+
+use super::{Body, Reply, Script};
+use crate::errors::{Failure, Redirect, RetryClass};
+
+/// Where commands go next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Way {
+    /// To the node that serves the target of the request.
+    Routed,
+    /// To the node that another one named.
+    Redirected(Redirect),
+}
+
+/// The commands of one request.
+pub(super) struct Batch {
+    commands: Commands,
+    /// The script of every command, where the commands call scripts.
+    scripts: Vec<&'static Script>,
+    answers: Vec<Option<Result<Value>>>,
+    /// The commands to send next, by the way they go.
+    next: Vec<(Way, Vec<usize>)>,
+    /// What has to be tried again if the call may go on.
+    failed: Vec<(usize, Failure)>,
+    /// Whether the next write teaches the scripts first.
+    teach: bool,
+}
+
+enum Commands {
+    One(Cmd),
+    Many(Pipeline),
+}
+
+impl Batch {
+    pub(super) fn new(body: Body) -> Self {
+        let (commands, scripts) = match body {
+            Body::Command(command) => (Commands::One(command), Vec::new()),
+            Body::Pipeline(commands) => (Commands::many(commands.into_iter()), Vec::new()),
+            Body::Script { script, keys, args } => {
+                (Commands::One(script.call(&keys, &args)), vec![script])
+            }
+            Body::Scripts(calls) => {
+                let commands = calls.iter().map(|call| call.script.call(&call.keys, &call.args));
+                (Commands::many(commands), calls.iter().map(|call| call.script).collect())
+            }
+        };
+        Self {
+            commands,
+            scripts,
+            answers: Vec::new(),
+            next: Vec::new(),
+            failed: Vec::new(),
+            teach: false,
+        }
+    }
+
+    /// The only command of the request, if there is only one.
+    pub(super) fn single(&self) -> Option<&Cmd> {
+        match &self.commands {
+            Commands::One(command) => Some(command),
+            Commands::Many(_) => None,
+        }
+    }
+
+    /// All commands, if there are several and all of them go out as they are.
+    pub(super) fn whole(&self, indexes: &[usize], way: &Way) -> Option<&Pipeline> {
+        match &self.commands {
+            Commands::Many(pipeline)
+                if *way == Way::Routed && !self.teach && indexes.len() == pipeline.len() =>
+            {
+                Some(pipeline)
+            }
+            _ => None,
+        }
+    }
+
+    /// Plans to send everything to the node that serves the target.
+    pub(super) fn plan_all(&mut self) {
+        let count = self.len();
+        self.answers.resize_with(count, || None);
+        self.next = vec![(Way::Routed, (0..count).collect())];
+    }
+
+    /// What goes out next; empty when everything is answered.
+    pub(super) fn take_next(&mut self) -> Vec<(Way, Vec<usize>)> {
+        std::mem::take(&mut self.next)
+    }
+
+    /// The commands at `indexes` with what must go before them, and how their answers are found
+    /// among the others: the number to skip first, and the distance from one to the next.
+    pub(super) fn part(&self, indexes: &[usize], way: &Way) -> (Pipeline, usize, usize) {
+        let mut part = Pipeline::with_capacity(indexes.len() + 1);
+        let mut skip = 0;
+        if self.teach {
+            let mut taught: Vec<&str> = Vec::new();
+            for script in indexes.iter().filter_map(|index| self.scripts.get(*index)) {
+                if !taught.contains(&script.name()) {
+                    taught.push(script.name());
+                    part.add_command(script.load());
+                    skip += 1;
+                }
+            }
+        }
+        let asking = matches!(way, Way::Redirected(redirect) if redirect.ask);
+        for index in indexes {
+            if asking {
+                part.cmd("ASKING");
+            }
+            match &self.commands {
+                Commands::One(command) => drop(part.add_command(command.clone())),
+                Commands::Many(all) => {
+                    if let Some(command) = all.cmd_iter().nth(*index) {
+                        part.add_command(command.clone());
+                    }
+                }
+            }
+        }
+        if asking { (part, skip + 1, 2) } else { (part, skip, 1) }
+    }
+
+    pub(super) fn answered(&mut self, index: usize, answer: Result<Value>) {
+        if let Some(place) = self.answers.get_mut(index) {
+            *place = Some(answer);
+        }
+    }
+
+    /// Notes that the command at `index` is to be tried again, if the call may go on.
+    pub(super) fn failed(&mut self, index: usize, failure: Failure) {
+        self.failed.push((index, failure));
+    }
+
+    /// The failure that decides how the call goes on: one that needs a wait before one that does
+    /// not. What has to be done before the commands are sent again is noted.
+    pub(super) fn take_decisive(&mut self) -> Option<(usize, Failure)> {
+        let at_once = |class| matches!(class, RetryClass::Redirect | RetryClass::LoadScript);
+        let position = self.failed.iter().position(|(_, failure)| !at_once(failure.class()));
+        if self.failed.is_empty() {
+            return None;
+        }
+        self.answers.resize_with(self.len(), || None);
+        self.teach |=
+            self.failed.iter().any(|(_, failure)| failure.class() == RetryClass::LoadScript);
+        for (index, failure) in &self.failed {
+            let way = failure.redirect().cloned().map_or(Way::Routed, Way::Redirected);
+            match self.next.iter_mut().find(|(known, _)| *known == way) {
+                Some((_, indexes)) => indexes.push(*index),
+                None => self.next.push((way, vec![*index])),
+            }
+        }
+        Some(self.failed.swap_remove(position.unwrap_or(0)))
+    }
+
+    /// Goes on to the next try.
+    pub(super) fn go_on(&mut self) {
+        self.failed.clear();
+    }
+
+    /// Ends the call: `error` is the answer to the command at `index`, and the others that failed
+    /// with it keep theirs.
+    ///
+    /// # Errors
+    /// `error`, when nothing was answered at all.
+    pub(super) fn give_up(mut self, index: usize, error: Error, op: &'static str) -> Result<Reply> {
+        if self.answers.iter().all(Option::is_none) {
+            return Err(error);
+        }
+        let attempts = error.attempts();
+        for (index, failure) in std::mem::take(&mut self.failed) {
+            let error = failure.into_error().with_op(op).with_attempts(attempts);
+            self.answered(index, Err(error));
+        }
+        self.answered(index, Err(error));
+        self.into_reply()
+    }
+
+    /// The answers, once there is one for each command.
+    ///
+    /// # Errors
+    /// For a single command, its own.
+    pub(super) fn into_reply(self) -> Result<Reply> {
+        let missing = || Failure::from(crate::errors::Fault::Unexpected).into_error();
+        let mut answers =
+            self.answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing())));
+        match self.commands {
+            Commands::One(_) => answers.next().unwrap_or_else(|| Err(missing())).map(Reply::One),
+            Commands::Many(_) => Ok(Reply::Many(answers.collect())),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match &self.commands {
+            Commands::One(_) => 1,
+            Commands::Many(pipeline) => pipeline.len(),
+        }
+    }
+}
+
+impl Commands {
+    fn many(commands: impl ExactSizeIterator<Item = Cmd>) -> Self {
+        let mut pipeline = Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        Self::Many(pipeline)
+    }
+}

@@ -1,0 +1,188 @@
+//! What is sent through the client, and what comes back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use state_core::Result;
+
+use super::Script;
+
+/// Which connection of a node a request goes over.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Lane {
+    /// The shared connection for small requests.
+    Point,
+    /// The shared connection for large values and long batches, so that they delay nobody else.
+    Bulk,
+    /// A connection of its own for as long as the request takes: `WAIT`, blocking reads.
+    Exclusive,
+}
+
+/// Which node serves a request.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Target {
+    /// The node that holds this slot. Standalone servers and Sentinel hold all of them.
+    Slot(u16),
+    /// This node, as [`Client::nodes`](super::Client::nodes) named it.
+    Node(NodeId),
+    /// Any primary.
+    Any,
+}
+
+/// Which copy of the data serves a request.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Role {
+    /// The primary.
+    Primary,
+    /// A replica where reads from replicas are configured, otherwise the primary.
+    ReplicaOk,
+}
+
+/// Whether a request may be sent again when it is not known whether it was applied.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Repeat {
+    /// Being applied twice does no harm.
+    Safe,
+    /// Only when it certainly had no effect.
+    OnlyIfNotApplied,
+}
+
+/// The address of a node, as it is shown to people. Cheap to clone.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct NodeId(Arc<str>);
+
+impl NodeId {
+    /// The node at `address`.
+    pub(crate) fn new(address: &str) -> Self {
+        Self(address.into())
+    }
+
+    /// `host:port`, or the path of a Unix socket.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One call of the client.
+pub(crate) struct Request {
+    /// The operation, as errors and spans name it.
+    pub(crate) op: &'static str,
+    pub(crate) target: Target,
+    pub(crate) role: Role,
+    pub(crate) lane: Lane,
+    pub(crate) repeat: Repeat,
+    /// How long the server may hold it back before answering (a blocking read, `WAIT`), on top of
+    /// the deadline that every call has.
+    pub(crate) blocks_for: Option<Duration>,
+    pub(crate) body: Body,
+}
+
+impl Request {
+    /// A request to the primary over the lane for small values that is sent once only, unless it
+    /// certainly had no effect.
+    pub(crate) fn new(op: &'static str, target: Target, body: Body) -> Self {
+        Self {
+            op,
+            target,
+            role: Role::Primary,
+            lane: Lane::Point,
+            repeat: Repeat::OnlyIfNotApplied,
+            blocks_for: None,
+            body,
+        }
+    }
+
+    /// Says which copy serves it.
+    pub(crate) fn with_role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Says which connection it goes over.
+    pub(crate) fn with_lane(mut self, lane: Lane) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// Says whether it may be sent again when its outcome is unknown.
+    pub(crate) fn with_repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
+        self
+    }
+
+    /// Says how long the server may hold it back before answering.
+    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    pub(crate) fn with_blocks_for(mut self, blocks_for: Duration) -> Self {
+        self.blocks_for = Some(blocks_for);
+        self
+    }
+}
+
+/// The commands of a request.
+pub(crate) enum Body {
+    /// One command: [`Reply::One`].
+    Command(redis::Cmd),
+    /// Several commands in one write, not a transaction: [`Reply::Many`], one item per command.
+    Pipeline(Vec<redis::Cmd>),
+    /// One script: [`Reply::One`].
+    Script { script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes> },
+    /// Several scripts in one write: [`Reply::Many`], one item per call. A node that does not know
+    /// a script is taught it, and only the calls that it refused are sent again.
+    Scripts(Vec<ScriptCall>),
+}
+
+/// One call of a script.
+#[derive(Clone)]
+pub(crate) struct ScriptCall {
+    pub(crate) script: &'static Script,
+    pub(crate) keys: Vec<Bytes>,
+    pub(crate) args: Vec<Bytes>,
+}
+
+/// What a node answered.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The answer to one command.
+    One(redis::Value),
+    /// The answers to several, in their order.
+    Many(Vec<Result<redis::Value>>),
+}
+
+/// Shows what kind of request it is and never what it holds.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("op", &self.op)
+            .field("target", &self.target)
+            .field("role", &self.role)
+            .field("lane", &self.lane)
+            .field("repeat", &self.repeat)
+            .field("commands", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Body {
+    /// How many commands it holds.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Command(_) | Self::Script { .. } => 1,
+            Self::Pipeline(commands) => commands.len(),
+            Self::Scripts(calls) => calls.len(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A Lua script and the command that calls it.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+/// A script that runs on the server, called by its digest.
+pub(crate) struct Script {
+    name: &'static str,
+    code: &'static str,
+    digest: OnceLock<String>,
+}
+
+impl Script {
+    /// The script `code`, which errors call `name`.
+    pub(crate) const fn new(name: &'static str, code: &'static str) -> Self {
+        Self { name, code, digest: OnceLock::new() }
+    }
+
+    /// What people call it.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The command that calls it on a server that knows it.
+    pub(crate) fn call(&self, keys: &[Bytes], args: &[Bytes]) -> redis::Cmd {
+        let digest =
+            self.digest.get_or_init(|| redis::Script::new(self.code).get_hash().to_owned());
+        let size = keys.iter().chain(args).map(Bytes::len).sum::<usize>();
+        let mut command =
+            redis::Cmd::with_capacity(3 + keys.len() + args.len(), size + digest.len() + 16);
+        command.arg("EVALSHA").arg(digest).arg(keys.len());
+        for part in keys.iter().chain(args) {
+            command.arg(part.as_ref());
+        }
+        command
+    }
+
+    /// The command that teaches it to a server.
+    pub(crate) fn load(&self) -> redis::Cmd {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(self.code);
+        command
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Script").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_names_the_digest_the_number_of_keys_and_then_all_arguments() {
+        static ONE: Script = Script::new("one", "return 1");
+        let command = ONE.call(&[Bytes::from_static(b"k")], &[Bytes::from_static(b"\0\r\n")]);
+        assert_eq!(
+            command.get_packed_command(),
+            b"*5\r\n$7\r\nEVALSHA\r\n$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n\
+              $1\r\n1\r\n$1\r\nk\r\n$3\r\n\0\r\n\r\n"
+        );
+    }
+}

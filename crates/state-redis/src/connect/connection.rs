@@ -1,0 +1,229 @@
+//! One shared connection: its driver task, and what is owed to its callers.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OnceCell};
+use tokio::task::AbortHandle;
+
+use super::Trouble;
+use super::observe::Pulse;
+use crate::errors::{Fault, Sent};
+
+/// A connection that many tasks use at once. Dropping it closes it.
+pub(crate) struct Connection {
+    shared: redis::aio::MultiplexedConnection,
+    driver: AbortHandle,
+    watched: Arc<Watched>,
+    /// What `CLIENT ID` said, where it was permitted.
+    server_id: Option<i64>,
+    /// Whether the server has confirmed that it ended it; set by the first who asks for that.
+    killed: OnceCell<bool>,
+}
+
+/// What the supervisor of a connection looks at.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    pulse: Arc<Pulse>,
+    /// Requests whose callers still wait.
+    waiting: Arc<AtomicUsize>,
+    /// Requests whose callers went away before the answer, since the last sign of life.
+    abandoned: AtomicUsize,
+    closed: AtomicBool,
+    /// Whether the supervisor sleeps until somebody sends.
+    idle: AtomicBool,
+    changed: Notify,
+}
+
+impl Watched {
+    /// A number that has grown whenever the server showed a sign of life.
+    pub(super) fn beats(&self) -> u64 {
+        self.pulse.beats()
+    }
+
+    /// Whether the server owes answers.
+    pub(super) fn owes(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) + self.abandoned.load(Ordering::SeqCst) > 0
+    }
+
+    /// Forgets requests whose callers went away, because the server answers.
+    pub(super) fn forgive(&self) {
+        self.abandoned.store(0, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Returns when the connection is closed.
+    pub(super) async fn closed(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_closed() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Returns when the server owes an answer or the connection is closed.
+    pub(super) async fn active(&self) {
+        loop {
+            let changed = self.changed.notified();
+            self.idle.store(true, Ordering::SeqCst);
+            if self.owes() || self.is_closed() {
+                break;
+            }
+            changed.await;
+        }
+        self.idle.store(false, Ordering::SeqCst);
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+        // The supervisor may be about to wait.
+        self.changed.notify_one();
+    }
+}
+
+/// Marks the connection closed however its driver ends: with the stream, or with the runtime.
+struct Closing(Arc<Watched>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A request that is on its way.
+struct Owed<'a> {
+    watched: &'a Watched,
+    answered: bool,
+}
+
+impl<'a> Owed<'a> {
+    fn new(watched: &'a Watched) -> Self {
+        watched.waiting.fetch_add(1, Ordering::SeqCst);
+        if watched.idle.swap(false, Ordering::SeqCst) {
+            watched.changed.notify_one();
+        }
+        Self { watched, answered: false }
+    }
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.watched.abandoned.fetch_add(1, Ordering::SeqCst);
+        }
+        self.watched.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Connection {
+    /// Drives `shared` on `runtime` until it is dropped, and keeps count of its callers in
+    /// `waiting`.
+    pub(super) fn start(
+        shared: redis::aio::MultiplexedConnection,
+        driver: impl Future<Output = ()> + Send + 'static,
+        pulse: Arc<Pulse>,
+        waiting: Arc<AtomicUsize>,
+        runtime: &Handle,
+    ) -> Self {
+        let watched = Arc::new(Watched { pulse, waiting, ..Watched::default() });
+        let closing = Closing(Arc::clone(&watched));
+        let driver = runtime.spawn(async move {
+            let _closing = closing;
+            driver.await;
+        });
+        Self {
+            shared,
+            driver: driver.abort_handle(),
+            watched,
+            server_id: None,
+            killed: OnceCell::new(),
+        }
+    }
+
+    /// Sends one command. The answer may be an error of the server.
+    pub(crate) async fn one(&self, command: &redis::Cmd) -> Result<redis::Value, Trouble> {
+        self.check()?;
+        let mut shared = self.shared.clone();
+        let mut owed = Owed::new(&self.watched);
+        let answer = shared.send_packed_command(command).await;
+        owed.answered = true;
+        answer.map_err(lost)
+    }
+
+    /// Sends several commands in one write. Each answer may be an error of the server.
+    pub(crate) async fn many(
+        &self,
+        commands: &redis::Pipeline,
+    ) -> Result<Vec<redis::Value>, Trouble> {
+        self.check()?;
+        let mut shared = self.shared.clone();
+        let mut owed = Owed::new(&self.watched);
+        let answers = shared.send_packed_commands(commands, 0, commands.len()).await;
+        owed.answered = true;
+        answers.map_err(lost)
+    }
+
+    /// Ends `other`, a connection to the same server, on that server. Whether that is confirmed.
+    pub(super) async fn kill(&self, other: &Self) -> bool {
+        let Some(id) = other.server_id else { return false };
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg("KILL").arg("ID").arg(id);
+        matches!(self.one(&kill).await, Ok(redis::Value::Int(_)))
+    }
+
+    /// Closes it at once; who waits for an answer learns that it is lost.
+    pub(crate) fn close(&self) {
+        self.watched.close();
+        self.driver.abort();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.watched.is_closed()
+    }
+
+    /// Whether the server has confirmed that it ended it, asked once for all who want to know.
+    pub(super) fn killed(&self) -> &OnceCell<bool> {
+        &self.killed
+    }
+
+    pub(super) fn watched(&self) -> &Arc<Watched> {
+        &self.watched
+    }
+
+    pub(super) fn server_id(&self) -> Option<i64> {
+        self.server_id
+    }
+
+    pub(super) fn set_server_id(&mut self, id: i64) {
+        self.server_id = Some(id);
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
+        if self.is_closed() { Err(Fault::LostBeforeSend.into()) } else { Ok(()) }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("server_id", &self.server_id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The driver may have written the request before the connection ended.
+fn lost(error: redis::RedisError) -> Trouble {
+    Trouble::Redis(error, Sent::Maybe)
+}

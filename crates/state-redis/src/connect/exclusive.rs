@@ -1,0 +1,219 @@
+//! Connections that one request has for itself: a pool per node address and runtime.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use deadpool_redis::{Hook, HookError, Manager, Pool, PoolError, Timeouts};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use super::handshake;
+use super::{Purpose, Trouble};
+use crate::config::{Address, RedisConfig};
+use crate::errors::{Fault, Sent};
+
+/// The pools of one node, one for each runtime that uses them.
+#[derive(Debug)]
+pub(crate) struct ExclusivePools {
+    config: Arc<RedisConfig>,
+    address: Address,
+    pools: Mutex<Vec<(tokio::runtime::Id, Pool)>>,
+}
+
+impl ExclusivePools {
+    /// Pools for the node at `address`; nothing is dialled before they are used.
+    pub(crate) fn new(config: Arc<RedisConfig>, address: Address) -> Self {
+        Self { config, address, pools: Mutex::new(Vec::new()) }
+    }
+
+    /// A connection that nobody else uses meanwhile.
+    pub(crate) async fn get(&self) -> Result<Exclusive, Trouble> {
+        let runtime = Handle::try_current().map_err(|_| Fault::Closed)?;
+        let pool = self.pool(&runtime)?;
+        match pool.get().await {
+            Ok(connection) => Ok(Exclusive { connection: Some(connection), settled: true }),
+            Err(PoolError::Backend(error)) => Err(Trouble::Redis(error, Sent::No)),
+            Err(PoolError::Timeout(deadpool_redis::TimeoutType::Wait)) => {
+                Err(Fault::PoolExhausted.into())
+            }
+            Err(PoolError::Timeout(_)) => Err(Fault::ConnectTimeout.into()),
+            Err(PoolError::PostCreateHook(HookError::Backend(error))) => {
+                Err(Trouble::Redis(error, Sent::No))
+            }
+            Err(_) => Err(Fault::Closed.into()),
+        }
+    }
+
+    /// Closes every connection that is free, and the others when they are given back.
+    pub(crate) fn reset(&self) {
+        for (_, pool) in std::mem::take(&mut *self.pools.lock()) {
+            pool.close();
+        }
+    }
+
+    fn pool(&self, runtime: &Handle) -> Result<Pool, Trouble> {
+        let mut pools = self.pools.lock();
+        let id = runtime.id();
+        if let Some((_, pool)) = pools.iter().find(|(owner, _)| *owner == id) {
+            return Ok(pool.clone());
+        }
+        let pool = build(&self.config, &self.address)?;
+        let least = usize::try_from(self.config.pool_size_min).unwrap_or(usize::MAX);
+        if least > 0 {
+            let pool = pool.clone();
+            runtime.spawn(async move {
+                // Held together and given back together, so that there are as many.
+                let made = futures_util::future::join_all((0..least).map(|_| pool.get())).await;
+                drop(made);
+            });
+        }
+        pools.push((id, pool.clone()));
+        Ok(pool)
+    }
+}
+
+/// A connection of the pool. Given back when it is dropped, unless an answer is still due.
+pub(crate) struct Exclusive {
+    connection: Option<deadpool_redis::Connection>,
+    settled: bool,
+}
+
+impl Exclusive {
+    /// Sends commands in one write and waits for their answers.
+    pub(crate) async fn many(
+        &mut self,
+        commands: &redis::Pipeline,
+    ) -> Result<Vec<redis::Value>, Trouble> {
+        let Some(connection) = &mut self.connection else {
+            return Err(Fault::LostBeforeSend.into());
+        };
+        self.settled = false;
+        let answers = connection.send_packed_commands(commands, 0, commands.len()).await;
+        self.settled = answers.is_ok();
+        answers.map_err(|error| Trouble::Redis(error, Sent::Maybe))
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.settled
+        {
+            // Somebody else would get the answer that is still due: closed instead.
+            drop(deadpool_redis::Connection::take(connection));
+        }
+    }
+}
+
+impl std::fmt::Debug for Exclusive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exclusive").field("settled", &self.settled).finish_non_exhaustive()
+    }
+}
+
+fn build(config: &RedisConfig, address: &Address) -> Result<Pool, Trouble> {
+    let info = connection_info(config, address)?;
+    let mut options = redis::AsyncConnectionConfig::new()
+        .set_response_timeout(None)
+        .set_connection_timeout(Some(config.connect_timeout()));
+    if let (Some(tls), Address::Tcp { host, .. }) = (config.tls.options(), address)
+        && tls.server_name.is_some()
+    {
+        // The certificate bears another name than the host: the name goes where the library takes
+        // it for TLS, and this finds the host all the same.
+        options = options.set_dns_resolver(Host(host.clone()));
+    }
+    let manager =
+        Manager::new_with_config(info, options).map_err(|error| Trouble::Redis(error, Sent::No))?;
+    let limit = Some(config.connect_timeout());
+    let name = config.client_name.clone();
+    Pool::builder(manager)
+        .max_size(usize::try_from(config.pool_size_max).unwrap_or(usize::MAX))
+        .runtime(deadpool_redis::Runtime::Tokio1)
+        .timeouts(Timeouts { wait: limit, create: limit, recycle: Some(config.silence_timeout()) })
+        .post_create(Hook::async_fn(move |connection, _| {
+            let name = name.clone();
+            Box::pin(async move {
+                let mut greeting = redis::Pipeline::with_capacity(2);
+                if !name.is_empty() {
+                    greeting.cmd("CLIENT").arg("SETNAME").arg(name);
+                }
+                greeting.cmd("PING");
+                let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
+                // The name is a courtesy and may be denied; the last answer is the one to `PING`.
+                let last = answers.map_err(HookError::Backend)?.pop().unwrap_or_default();
+                last.extract_error().map(drop).map_err(HookError::Backend)
+            })
+        }))
+        .build()
+        .map_err(|_| Fault::Config.into())
+}
+
+fn connection_info(
+    config: &RedisConfig,
+    address: &Address,
+) -> Result<redis::ConnectionInfo, Trouble> {
+    use redis::IntoConnectionInfo;
+
+    let refused = |error| Trouble::Redis(error, Sent::No);
+    let target = match (address, config.tls.options()) {
+        (Address::Unix { path }, _) => redis::ConnectionAddr::Unix(path.clone()),
+        (Address::Tcp { host, port }, None) => redis::ConnectionAddr::Tcp(host.clone(), *port),
+        (Address::Tcp { host, port }, Some(tls)) => redis::ConnectionAddr::TcpTls {
+            host: tls.server_name.clone().unwrap_or_else(|| host.clone()),
+            port: *port,
+            insecure: false,
+            tls_params: None,
+        },
+    };
+    let mut settings = redis::RedisConnectionInfo::default()
+        .set_db(i64::from(config.database))
+        .set_skip_set_lib_name();
+    if let (username, Some(password)) = handshake::login(config, Purpose::Any) {
+        settings = settings.set_password(password.expose());
+        if let Some(username) = username {
+            settings = settings.set_username(username);
+        }
+    }
+    let tcp = redis::io::tcp::TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(socket2::TcpKeepalive::new().with_time(config.tcp_keepalive()));
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(config.tcp_user_timeout());
+    let info = target
+        .into_connection_info()
+        .map_err(refused)?
+        .set_redis_settings(settings)
+        .set_tcp_settings(tcp);
+    let Some(tls) = config.tls.options().filter(|_| !address.is_unix()) else { return Ok(info) };
+    // The library asks the process for a provider; an earlier choice of the program stands.
+    let _already_chosen = rustls::crypto::ring::default_provider().install_default().is_err();
+    let read = |file: &Option<std::path::PathBuf>| {
+        file.as_ref().map(std::fs::read).transpose().map_err(|_| Trouble::from(Fault::Config))
+    };
+    let client_tls = match (read(&tls.client_cert_file)?, read(&tls.client_key_file)?) {
+        (Some(client_cert), Some(client_key)) => {
+            Some(redis::ClientTlsConfig { client_cert, client_key })
+        }
+        _ => None,
+    };
+    let certificates = redis::TlsCertificates { client_tls, root_cert: read(&tls.ca_file)? };
+    let client = redis::Client::build_with_tls(info, certificates).map_err(refused)?;
+    Ok(client.get_connection_info().clone())
+}
+
+/// Resolves every name to the addresses of one host.
+struct Host(String);
+
+impl redis::io::AsyncDNSResolver for Host {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        _host: &'b str,
+        port: u16,
+    ) -> redis::RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((self.0.as_str(), port)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send>)
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! A stream that counts bytes and shows signs of life.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that went over all connections of a client.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Traffic {
+    /// Bytes received so far, without TLS.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the statistics of connections, which come next")
+    )]
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes sent so far, without TLS.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the statistics of connections, which come next")
+    )]
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts the signs that the peer of one connection is alive.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse(AtomicU64);
+
+impl Pulse {
+    /// A number that has grown whenever the peer showed a sign of life.
+    pub(crate) fn beats(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Wraps the stream of one connection.
+#[derive(Debug)]
+pub(crate) struct Observed<S> {
+    stream: S,
+    traffic: Arc<Traffic>,
+    pulse: Arc<Pulse>,
+    /// Whether the last write found the socket full.
+    blocked: bool,
+}
+
+impl<S> Observed<S> {
+    pub(crate) fn new(stream: S, traffic: Arc<Traffic>, pulse: Arc<Pulse>) -> Self {
+        Self { stream, traffic, pulse, blocked: false }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            self.traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+            self.pulse.beat();
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, bytes) else {
+            self.blocked = true;
+            return Poll::Pending;
+        };
+        if let Ok(count) = written {
+            self.traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
+            // A full socket takes more only after the peer has taken some: a large value that is
+            // on its way over a slow link is not silence.
+            if std::mem::take(&mut self.blocked) {
+                self.pulse.beat();
+            }
+        }
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn answers_and_room_for_more_are_signs_of_life_and_plain_writes_are_not() {
+        let (near, mut far) = duplex(8);
+        let (traffic, pulse) = (Arc::new(Traffic::default()), Arc::new(Pulse::default()));
+        let mut stream = Observed::new(near, Arc::clone(&traffic), Arc::clone(&pulse));
+        stream.write_all(&[0; 8]).await.unwrap();
+        assert_eq!((pulse.beats(), traffic.sent_bytes()), (0, 8));
+        // The pipe is full now: writing on succeeds only because the peer reads.
+        let mut taken = [0; 8];
+        let (written, read) = tokio::join!(stream.write_all(&[0; 4]), far.read_exact(&mut taken));
+        written.unwrap();
+        read.unwrap();
+        assert_eq!((pulse.beats(), traffic.sent_bytes()), (1, 12));
+        far.write_all(b"+OK").await.unwrap();
+        stream.read_exact(&mut [0; 3]).await.unwrap();
+        assert_eq!((pulse.beats(), traffic.received_bytes()), (2, 3));
+    }
+}

@@ -1,0 +1,18 @@
+//! State stores on Redis and Valkey: standalone, Sentinel and Cluster.
+
+mod backend;
+mod client;
+mod config;
+mod connect;
+mod errors;
+mod frame;
+mod keys;
+mod retry;
+mod scripts;
+mod stats;
+mod store;
+mod topology;
+
+pub use backend::RedisBackend;
+pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};
+pub use store::RedisStore;

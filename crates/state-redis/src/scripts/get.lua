@@ -1,0 +1,20 @@
+-- Reads an entry with its lifetime, touches it if asked to, and checks a fence.
+-- KEYS: entry, fencing marks beside it.
+-- ARGV: whether only the head is read ('1'), touch mode ('' for none) and lifetime, lease, token.
+-- Returns: {'ok', frame, deadline in Unix ms (-1 for none), remaining ms} | {'ok'} when absent | {'fenced'} |
+--          {'invalid', reason}.
+-- Atomic: the whole script.
+local head, mode, ms, lease, token = unpack(ARGV)
+if deadline_is_bad(mode, ms) then return {'invalid', 'lifetime'} end
+if stale(KEYS[2], lease, token) then return {'fenced'} end
+raise(KEYS[2], lease, token)
+local frame
+if head == '1' then
+  frame = redis.call('GETRANGE', KEYS[1], 0, 17)
+  if frame == '' then frame = false end
+else
+  frame = redis.call('GET', KEYS[1])
+end
+if not frame then return {'ok'} end
+if mode ~= '' then relive(KEYS[1], mode, ms) end
+return {'ok', frame, redis.call('PEXPIRETIME', KEYS[1]), redis.call('PTTL', KEYS[1])}

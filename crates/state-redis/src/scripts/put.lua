@@ -1,0 +1,23 @@
+-- Stores an entry under conditions.
+-- KEYS: entry, fencing marks beside it, remembered operation beside it.
+-- ARGV: frame header (18 bytes), value, precondition, wanted version, lifetime mode, lifetime, lease, token, digest.
+-- Returns: {'ok'} | {'conflict'} | {'fenced'} | {'invalid', reason} | {'corrupt'} | {'replay', version}.
+-- Atomic: the whole script; nothing is written before every check has passed, but a fencing mark may rise.
+local header, value, kind, wanted, mode, ms, lease, token, digest = unpack(ARGV)
+if deadline_is_bad(mode, ms) then return {'invalid', 'lifetime'} end
+local before = remembered(KEYS[3], digest)
+if before == nil then return {'invalid', 'operation'} end
+if before then return {'replay', before} end
+if stale(KEYS[2], lease, token) then return {'fenced'} end
+if kind ~= 'a' then
+  local version = version_at(KEYS[1])
+  if version == nil then return {'corrupt'} end
+  if not holds(version, kind, wanted) then
+    raise(KEYS[2], lease, token)
+    return {'conflict', version or ''}
+  end
+end
+raise(KEYS[2], lease, token)
+store(KEYS[1], header .. value, mode, ms)
+remember(KEYS[3], digest, string.sub(header, 3))
+return {'ok'}

@@ -1,0 +1,112 @@
+//! Counting what a backend does, and how long it takes.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use state_core::{Error, LatencySummary, Operation, OperationStats, Stats};
+
+/// The longest time that histograms tell apart from longer ones, in microseconds: a minute.
+const LATENCY_MAX_US: u64 = 60_000_000;
+
+/// What one call did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
+/// Counters of one backend, one line per operation, each behind a lock of its own that is held
+/// for some additions.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    lines: [Mutex<Line>; Operation::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    stats: OperationStats,
+    latency_us: Option<Histogram<u64>>,
+}
+
+impl Counters {
+    /// Counts a call that came back: what it did, or how it failed.
+    pub(crate) fn count(&self, operation: Operation, call: Option<Call>, error: Option<&Error>) {
+        self.with(operation, |line| {
+            line.stats.calls += 1;
+            if let Some(call) = call {
+                line.stats.hits += call.hits;
+                line.stats.misses += call.misses;
+                line.stats.bytes_in += call.bytes_in;
+                line.stats.bytes_out += call.bytes_out;
+            }
+            if let Some(error) = error {
+                line.stats.errors += 1;
+                line.stats.retries += u64::from(error.attempts().saturating_sub(1));
+            }
+        });
+    }
+
+    /// Counts what was sent for a call and how long the answer took.
+    pub(crate) fn sent(&self, operation: Operation, commands: usize, took: Duration) {
+        self.with(operation, |line| {
+            line.stats.commands += commands as u64;
+            line.stats.pipelines += u64::from(commands > 1);
+            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_MAX_US);
+            if line.latency_us.is_none() {
+                line.latency_us = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
+            }
+            if let Some(histogram) = &mut line.latency_us {
+                histogram.saturating_record(us);
+            }
+        });
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::new(Operation::ALL.into_iter().map(|operation| {
+            let mut stats = OperationStats::default();
+            self.with(operation, |line| {
+                stats = line.stats;
+                stats.latency = line.latency_us.as_ref().map(|histogram| {
+                    let mut summary = LatencySummary::default();
+                    summary.count = histogram.len();
+                    summary.mean_us = histogram.mean();
+                    summary.p50_us = histogram.value_at_quantile(0.5);
+                    summary.p99_us = histogram.value_at_quantile(0.99);
+                    summary
+                });
+            });
+            (operation, stats)
+        }))
+    }
+
+    fn with(&self, operation: Operation, work: impl FnOnce(&mut Line)) {
+        if let Some(line) = self.lines.get(operation as usize) {
+            work(&mut line.lock());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_latencies_and_retries_add_up() {
+        let counters = Counters::default();
+        counters.count(Operation::Get, Some(Call { hits: 1, ..Call::default() }), None);
+        counters.sent(Operation::Get, 1, Duration::from_micros(100));
+        counters.sent(Operation::Get, 3, Duration::from_micros(300));
+        let error = Error::invalid("x").with_attempts(4);
+        counters.count(Operation::Get, None, Some(&error));
+        let stats = counters.stats();
+        let get = stats.of(Operation::Get);
+        assert_eq!((get.calls, get.errors, get.retries, get.hits), (2, 1, 3, 1));
+        assert_eq!((get.commands, get.pipelines), (4, 1));
+        let latency = get.latency.unwrap();
+        assert_eq!(latency.count, 2);
+        assert!((199.0..=202.0).contains(&latency.mean_us), "{latency:?}");
+    }
+}

@@ -1,0 +1,28 @@
+//! Measures the embedded stores and the codecs side by side with what they are built on.
+
+mod codec;
+mod file;
+mod growth;
+mod memory;
+
+use std::sync::Arc;
+
+use state_core::Namespace;
+use state_local::{FileStore, MemoryBackend};
+use state_tests::bench::{self, Outcome};
+
+fn main() -> Outcome<()> {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let mut figures = Vec::new();
+    figures.extend(memory::figures(quick)?);
+    figures.extend(file::figures(quick)?);
+    growth::keys("memory", quick, || Ok(Arc::new(MemoryBackend::new())))?;
+    let folder = tempfile::tempdir()?;
+    growth::keys("file", quick, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let store = runtime.block_on(FileStore::at(folder.path().join("store")))?;
+        Ok(Arc::new(store.open(Namespace::default())?))
+    })?;
+    let codecs = codec::figures(quick)?;
+    bench::finish("local", &figures, &codecs)
+}

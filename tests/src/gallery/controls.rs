@@ -1,0 +1,47 @@
+//! Backends that keep the contract, so that a clause which rejects everything is found out.
+
+use state_conformance::{Fixture, Suite};
+use state_core::{Acks, AcksReached, Capability, Error, ErrorKind, StateBackend, Written};
+use third_party_backend::MapStore;
+
+use super::hooks::Hooks;
+use super::suite;
+
+/// The suites that must pass, by name: between them every clause applies to one at least.
+pub fn controls() -> Vec<(&'static str, Suite)> {
+    let bare = Suite::new("bare", || async {
+        let (store, clock) = MapStore::with_manual_clock();
+        let open = move |namespace| std::future::ready(Ok(store.open(namespace)));
+        Ok(Fixture::new(open).with_clock(clock))
+    });
+    vec![
+        ("honest", suite("honest", Hooks::default)),
+        ("spanning", suite("spanning", spanning)),
+        ("replicated", suite("replicated", replicated)),
+        ("durable", suite("durable", super::durable::durable)),
+        ("bare", bare),
+    ]
+}
+
+/// Has transactions that span partitions.
+fn spanning() -> Hooks {
+    Hooks::default().with_store(|store| store.cross_partition_transactions(true))
+}
+
+/// Has one replica, and says so.
+fn replicated() -> Hooks {
+    Hooks::default().declaring(|_, honest| honest.with(Capability::AckReplicas)).on_put(
+        |honest, key, value, options| async move {
+            let asked = options.acks;
+            let Acks::Replicas(replicas) = asked else {
+                return honest.put_opts(&key, value, options).await;
+            };
+            let plain = options.with_acks(Acks::Primary);
+            let written = honest.put_opts(&key, value, plain).await?;
+            if replicas > 1 {
+                return Err(Error::new(ErrorKind::Unacknowledged, "there is one replica"));
+            }
+            Ok(Written::new(written.version, AcksReached::by_replicas(replicas)))
+        },
+    )
+}

@@ -1,0 +1,10 @@
+//! What the cross-crate tests and benchmarks share.
+
+pub mod bench;
+mod documents;
+pub mod gallery;
+pub mod proxy;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_contract;
+#[cfg(all(unix, feature = "servers"))]
+pub mod servers;

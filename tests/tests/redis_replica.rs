@@ -1,0 +1,29 @@
+//! Tests on a Redis primary with two replicas.
+
+mod harness;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Failed;
+use state_tests::servers::{Servers, Setup, wait_until};
+
+fn main() -> ExitCode {
+    let mut trials = harness::trials(Setup::Replica);
+    trials.push(harness::trial("harness::replicas_get_what_is_written", replicate));
+    harness::run(Setup::Replica, trials)
+}
+
+fn replicate() -> Result<(), Failed> {
+    let running = Servers::start(Setup::Replica)?;
+    assert_eq!(running.primaries(), [0]);
+    assert_eq!(running.replicas(), [1, 2]);
+    harness::ask(&running, 0, &["SET", "state:harness:copied", "yes"])?;
+    for place in running.replicas() {
+        wait_until("a replica has the value", || {
+            let reply = running.admin(place, &["GET", "state:harness:copied"]).ok()?;
+            (reply.text() == "yes").then_some(())
+        })?;
+    }
+    harness::ask(&running, 0, &["DEL", "state:harness:copied"])?;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! `cargo xtask itest`: the test command. Runs every test that the setup allows and ends with one line of totals.
+
+mod engine;
+mod servers;
+mod tally;
+
+use clap::Args;
+
+use crate::{failure::Failure, process, workspace};
+
+pub(crate) use tally::Tally;
+
+/// A group of tests that can be asked for by name.
+#[derive(Debug)]
+struct Setup {
+    name: &'static str,
+    what: &'static str,
+    /// Whether it runs when no setup is named.
+    by_default: bool,
+    run: fn(&Arguments) -> Result<Tally, Failure>,
+}
+
+/// Whether `cargo xtask itest` alone runs the tests on real servers too.
+const SERVERS_BY_DEFAULT: bool = false;
+
+/// All setups, in the order in which they run when none is named.
+const SETUPS: &[Setup] = &[
+    Setup {
+        name: "workspace",
+        what: "unit, conformance and integration tests of every crate",
+        by_default: true,
+        run: run_targets,
+    },
+    Setup {
+        name: "doctests",
+        what: "the examples in the documentation",
+        by_default: true,
+        run: run_doctests,
+    },
+    Setup {
+        name: CRASH,
+        what: "kill -9 and power cuts against the file store",
+        by_default: true,
+        run: run_crash,
+    },
+    Setup {
+        name: "redis",
+        what: "all setups of Redis and Valkey servers below, up to `valkey`",
+        by_default: SERVERS_BY_DEFAULT,
+        run: servers::run_all,
+    },
+    server("standalone", "one Redis server", |arguments| servers::run_one("standalone", arguments)),
+    server("replica", "a primary and two replicas", |arguments| {
+        servers::run_one("replica", arguments)
+    }),
+    server("sentinel", "a primary, two replicas, three sentinels", |arguments| {
+        servers::run_one("sentinel", arguments)
+    }),
+    server("cluster", "three primaries and three replicas", |arguments| {
+        servers::run_one("cluster", arguments)
+    }),
+    server("tls", "a server with TLS and users", |arguments| servers::run_one("tls", arguments)),
+    server("valkey", "one Valkey server", |arguments| servers::run_one("valkey", arguments)),
+    server("docker", "all setups of Redis servers, as containers", servers::run_in_containers),
+];
+
+const CRASH: &str = "crash";
+
+/// A setup on real servers that runs only when it is named; together they are `redis`.
+const fn server(
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Arguments) -> Result<Tally, Failure>,
+) -> Setup {
+    Setup { name, what, by_default: false, run }
+}
+
+const KILLS: u32 = 200;
+const IMAGES: u32 = 1_000;
+const SOAK_KILLS: u32 = 1_000;
+const SOAK_IMAGES: u32 = 20_000;
+
+const EXAMPLES: &str = "\
+Setups: workspace (unit, conformance and integration tests), doctests, crash; these run when none is named.
+On real servers, which are found, installed or started: redis (all of the next), standalone, replica, sentinel, cluster,
+tls, valkey; and docker (the same as containers).
+
+Examples:
+  cargo xtask itest                                everything
+  cargo xtask itest workspace -- lease             tests whose name contains `lease`
+  cargo xtask itest crash --kills 20 --images 100  a short crash test
+  cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
+  cargo xtask itest redis                          every setup of Redis servers
+  cargo xtask itest standalone --url redis://host  on a server that runs already
+
+The last line printed is `N passed, N failed`. No test at all is a failure too.";
+
+/// Run the tests: all of them, or those of one setup.
+#[derive(Debug, Default, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Which tests to run; all when left out
+    setup: Option<String>,
+    /// Run the crash tests for long: more kills, more power-cut images
+    #[arg(long)]
+    soak: bool,
+    /// How often the crash tests kill a writing process
+    #[arg(long, value_name = "N")]
+    kills: Option<u32>,
+    /// How many power-cut images the crash tests open
+    #[arg(long, value_name = "N")]
+    images: Option<u32>,
+    /// Seed of the crash tests, to repeat a run
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Servers that run already, for one setup of servers
+    #[arg(long, value_name = "URL", requires = "setup")]
+    url: Option<String>,
+    /// Passed on to the test programs of the setup
+    #[arg(last = true, value_name = "ARGS", requires = "setup")]
+    rest: Vec<String>,
+}
+
+impl Arguments {
+    fn for_crash(&self) -> bool {
+        let numbers = [self.kills.is_some(), self.images.is_some(), self.seed.is_some()];
+        self.soak || numbers.contains(&true)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let chosen = choose(arguments)?;
+    let mut total = Tally::default();
+    let mut parts = Vec::new();
+    for setup in chosen {
+        println!("\n== {}: {}", setup.name, setup.what);
+        let tally = (setup.run)(arguments)?;
+        parts.push((setup.name, tally.note()));
+        total.add(tally);
+    }
+    println!("\n== summary");
+    for (name, note) in parts {
+        println!("{name:<12}{note}");
+    }
+    for name in total.failures() {
+        println!("failed: {name}");
+    }
+    for what in total.unchecked() {
+        println!("NOT CHECKED: {what}");
+    }
+    let verdict = total.verdict();
+    if verdict.is_err() && !total.has_failed() {
+        println!("no test ran, which counts as a failure");
+    }
+    // Last, and alone on its line: what reads the output of the tests looks for it here.
+    println!("{}", total.line());
+    verdict.map_err(|_| Failure::Told)
+}
+
+/// The integration tests as steps of `cargo xtask ci`.
+pub(crate) fn run_setup(name: &str) -> Result<Tally, Failure> {
+    let setup = find(name)?;
+    (setup.run)(&Arguments::default())
+}
+
+fn choose(arguments: &Arguments) -> Result<Vec<&'static Setup>, Failure> {
+    let Some(name) = &arguments.setup else {
+        return Ok(SETUPS.iter().filter(|setup| setup.by_default).collect());
+    };
+    let setup = find(name)?;
+    if arguments.url.is_some() && !servers::SETUPS.contains(&setup.name) {
+        return Err(Failure::usage(format!(
+            "--url is for one setup of servers ({}), not for `{name}`",
+            servers::SETUPS.join(", ")
+        )));
+    }
+    if setup.name != CRASH && arguments.for_crash() {
+        return Err(Failure::usage(format!(
+            "--soak, --kills, --images and --seed are for the crash tests, not for `{name}`"
+        )));
+    }
+    Ok(vec![setup])
+}
+
+fn find(name: &str) -> Result<&'static Setup, Failure> {
+    SETUPS.iter().find(|setup| setup.name == name).ok_or_else(|| {
+        let known: Vec<_> =
+            SETUPS.iter().map(|setup| format!("  {:<12}{}", setup.name, setup.what)).collect();
+        Failure::usage(format!("there is no test setup `{name}`; known are\n{}", known.join("\n")))
+    })
+}
+
+fn run_targets(arguments: &Arguments) -> Result<Tally, Failure> {
+    cargo_test(&["--all-targets"], arguments)
+}
+
+fn run_doctests(arguments: &Arguments) -> Result<Tally, Failure> {
+    cargo_test(&["--doc"], arguments)
+}
+
+fn cargo_test(which: &[&str], arguments: &Arguments) -> Result<Tally, Failure> {
+    let mut command = process::cargo(["test", "--workspace", "--no-fail-fast", "--features"]);
+    command.arg(workspace::features_without_servers()?);
+    command.args(which).arg("--").args(&arguments.rest);
+    let mut tally = Tally::default();
+    let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;
+    tally.close(&process::line(&command), status);
+    Ok(tally)
+}
+
+fn run_crash(arguments: &Arguments) -> Result<Tally, Failure> {
+    let (kills, images) = if arguments.soak { (SOAK_KILLS, SOAK_IMAGES) } else { (KILLS, IMAGES) };
+    let mut command = workspace::fast_test_program("crash", &[]);
+    command.arg("--kills").arg(arguments.kills.unwrap_or(kills).to_string());
+    command.arg("--images").arg(arguments.images.unwrap_or(images).to_string());
+    if let Some(seed) = arguments.seed {
+        command.arg("--seed").arg(seed.to_string());
+    }
+    command.args(&arguments.rest);
+    let mut tally = Tally::default();
+    let status = process::run_watched(&mut command, |line| tally.see_total_line(line))?;
+    tally.close(&process::line(&command), status);
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_the_crash_tests_are_refused_where_they_mean_nothing() {
+        let arguments = |setup: Option<&str>| Arguments {
+            setup: setup.map(str::to_owned),
+            kills: Some(3),
+            ..Arguments::default()
+        };
+        assert_eq!(choose(&arguments(Some("doctests"))).unwrap_err().exit_code(), 2);
+        assert_eq!(choose(&arguments(Some(CRASH))).unwrap().len(), 1);
+        assert_eq!(choose(&arguments(Some("redis"))).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn what_needs_a_server_runs_by_default_only_if_the_switch_says_so() {
+        let chosen = choose(&Arguments::default()).unwrap();
+        assert!(chosen.iter().any(|setup| setup.name == "workspace"));
+        assert_eq!(chosen.iter().any(|setup| setup.name == "redis"), SERVERS_BY_DEFAULT);
+        assert!(!chosen.iter().any(|setup| servers::SETUPS.contains(&setup.name)));
+    }
+
+    #[test]
+    fn a_url_is_for_one_setup_of_servers() {
+        let arguments = |setup: &str| Arguments {
+            setup: Some(setup.to_owned()),
+            url: Some("redis://localhost".to_owned()),
+            ..Arguments::default()
+        };
+        for setup in servers::SETUPS {
+            assert_eq!(choose(&arguments(setup)).unwrap().len(), 1);
+        }
+        for setup in ["workspace", "redis", "docker"] {
+            assert_eq!(choose(&arguments(setup)).unwrap_err().exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn an_unknown_setup_is_refused_with_the_list_of_known_ones() {
+        let failure = find("no-such-setup").unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        for setup in SETUPS {
+            assert!(failure.to_string().contains(setup.name));
+            assert!(EXAMPLES.contains(setup.name), "the help names every setup");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The tests on real Redis and Valkey servers: which setups there are, and how their servers are chosen.
+//!
+//! The servers themselves are found, started and stopped by the tests (`tests/src/servers.rs`).
+
+use std::process::Command;
+
+use super::{Arguments, Tally, engine::Translator};
+use crate::{failure::Failure, image, process, workspace};
+
+/// The setups, each with a test program `redis_<setup>`.
+pub(super) const SETUPS: [&str; 6] =
+    ["standalone", "replica", "sentinel", "cluster", "tls", VALKEY];
+
+const VALKEY: &str = "valkey";
+/// What the setup `docker` uses if it can be pulled, the same as the tests and `docker/` do.
+const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
+
+/// Read by the tests; see `Servers::start`.
+const URL: &str = "STATE_REDIS_URL";
+const IMAGE: &str = "STATE_REDIS_IMAGE";
+const FROM: &str = "STATE_REDIS_FROM";
+
+/// All setups. Valkey is left out, and told to be, where there is no `valkey-server`.
+pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
+    let with_valkey = process::succeeds(Command::new("valkey-server").arg("--version"));
+    let setups = SETUPS.iter().copied().filter(|setup| *setup != VALKEY || with_valkey);
+    let mut tally = run(&setups.collect::<Vec<_>>(), true, arguments, &[])?;
+    if !with_valkey {
+        tally.not_checked("valkey: no valkey-server here; `cargo xtask itest valkey` says more");
+    }
+    Ok(tally)
+}
+
+/// One setup.
+pub(super) fn run_one(setup: &str, arguments: &Arguments) -> Result<Tally, Failure> {
+    let mut variables = Vec::new();
+    if let Some(url) = &arguments.url {
+        variables.push((URL, url.clone()));
+    }
+    run(&[setup], false, arguments, &variables)
+}
+
+/// All setups of Redis as containers; without a registry in an image that is built for it.
+pub(super) fn run_in_containers(arguments: &Arguments) -> Result<Tally, Failure> {
+    if !process::succeeds(Command::new("docker").arg("version")) {
+        return Err(Failure::tool(
+            "no container engine answers `docker version`; install and start one, \
+             for example with `apt-get install docker.io`",
+        ));
+    }
+    let image = match std::env::var(IMAGE) {
+        Ok(image) => image,
+        Err(_) if has_or_pulls(PINNED_IMAGE) => PINNED_IMAGE.to_owned(),
+        Err(_) => {
+            println!("{PINNED_IMAGE} is not here and cannot be pulled: building an image");
+            image::build_redis()?
+        }
+    };
+    let setups: Vec<_> = SETUPS.into_iter().filter(|setup| *setup != VALKEY).collect();
+    let variables = [(FROM, "docker".to_owned()), (IMAGE, image)];
+    run(&setups, false, arguments, &variables)
+}
+
+fn has_or_pulls(image: &str) -> bool {
+    process::succeeds(Command::new("docker").args(["image", "inspect", image]))
+        || process::succeeds(Command::new("docker").args(["pull", "--quiet", image]))
+}
+
+fn run(
+    setups: &[&str],
+    with_unit_tests: bool,
+    arguments: &Arguments,
+    variables: &[(&str, String)],
+) -> Result<Tally, Failure> {
+    let translator = Translator::start()?;
+    let mut command = process::cargo(["test", "--package", workspace::TEST_PACKAGE]);
+    command.args(["--features", workspace::SERVERS, "--no-fail-fast"]);
+    if with_unit_tests {
+        command.arg("--lib");
+    }
+    for setup in setups {
+        command.arg("--test").arg(format!("redis_{setup}"));
+    }
+    command.arg("--").args(&arguments.rest).envs(variables.iter().cloned());
+    if let Some(translator) = &translator {
+        translator.apply(&mut command);
+    }
+    let mut tally = Tally::default();
+    let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;
+    tally.close(&process::line(&command), status);
+    Ok(tally)
+}

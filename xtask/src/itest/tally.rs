@@ -1,0 +1,178 @@
+//! Counts tests from what test programs print, so that nothing that failed or never ran goes unnoticed.
+
+use std::process::ExitStatus;
+
+use crate::failure::Failure;
+
+/// How many tests passed, failed and were ignored.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+    failures: Vec<String>,
+    unchecked: Vec<String>,
+}
+
+impl Tally {
+    /// Takes in one line of a libtest program: a total (`test result: …`) or a test that failed.
+    pub(crate) fn see_test_line(&mut self, line: &str) {
+        if let Some(totals) = line.strip_prefix("test result: ") {
+            self.passed += count(totals, "passed");
+            self.failed += count(totals, "failed");
+            self.ignored += count(totals, "ignored");
+        } else if let Some(name) = failed_test(line) {
+            self.failures.push(name.to_owned());
+        }
+    }
+
+    /// Takes in one line of a program that ends with `N passed, N failed`; the last such line counts.
+    pub(crate) fn see_total_line(&mut self, line: &str) {
+        let is_total = line.starts_with(|first: char| first.is_ascii_digit())
+            && line.contains(" passed, ")
+            && line.ends_with(" failed");
+        if is_total {
+            self.passed = count(line, "passed");
+            self.failed = count(line, "failed");
+        }
+    }
+
+    /// A program that ended badly without telling of a failed test (it did not compile, or it was killed) counts as
+    /// one that failed.
+    pub(crate) fn close(&mut self, program: &str, status: ExitStatus) {
+        if !status.success() && self.failed == 0 {
+            self.failed = 1;
+            self.failures.push(format!("{program} ({status})"));
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+        self.failures.extend(other.failures);
+        self.unchecked.extend(other.unchecked);
+    }
+
+    /// Notes what could not be tested here, and why.
+    pub(crate) fn not_checked(&mut self, what: impl Into<String>) {
+        self.unchecked.push(what.into());
+    }
+
+    /// What could not be tested here.
+    pub(crate) fn unchecked(&self) -> &[String] {
+        &self.unchecked
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    /// The names of the tests that failed, as far as they were told.
+    pub(crate) fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    /// The totals, `N passed, N failed`.
+    pub(crate) fn line(&self) -> String {
+        format!("{} passed, {} failed", self.passed, self.failed)
+    }
+
+    /// The totals with what was not applicable; for people.
+    pub(crate) fn note(&self) -> String {
+        if self.ignored == 0 {
+            return self.line();
+        }
+        format!("{}, {} not applicable", self.line(), self.ignored)
+    }
+
+    /// Fails if a test failed, and if there was none.
+    pub(crate) fn verdict(&self) -> Result<(), Failure> {
+        if self.failed > 0 {
+            return Err(Failure::check(self.line()));
+        }
+        if self.passed == 0 {
+            return Err(Failure::check("no test ran"));
+        }
+        Ok(())
+    }
+}
+
+/// The number in front of `word` in `12 passed; 0 failed; …`; 0 when there is none.
+fn count(text: &str, word: &str) -> u64 {
+    let words: Vec<&str> = text
+        .split(|character: char| character.is_whitespace() || ",;.".contains(character))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let place = words.iter().position(|part| *part == word);
+    let number = place.and_then(|place| words.get(place.checked_sub(1)?));
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::trim_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    fn status(code: i32) -> ExitStatus {
+        std::os::unix::process::ExitStatusExt::from_raw(code << 8)
+    }
+
+    #[test]
+    fn totals_of_all_programs_are_added() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test a ... ok",
+            "test b ... FAILED",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: ok. 40 passed; 0 failed; 5 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+        ] {
+            tally.see_test_line(line);
+        }
+        assert_eq!(tally.line(), "42 passed, 1 failed");
+        assert_eq!(tally.note(), "42 passed, 1 failed, 5 not applicable");
+        assert_eq!(tally.failures(), ["b"]);
+        assert_eq!(tally.verdict().unwrap_err().exit_code(), 1);
+    }
+
+    #[test]
+    fn the_last_total_line_counts() {
+        let mut tally = Tally::default();
+        tally.see_total_line("10 passed, 2 failed");
+        tally.see_total_line("of 1200 cases all passed, none failed");
+        tally.see_total_line("1203 passed, 0 failed");
+        assert_eq!(tally.line(), "1203 passed, 0 failed");
+        assert_eq!(tally.verdict(), Ok(()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_dies_without_a_word_counts_as_failed() {
+        let mut tally = Tally::default();
+        tally.see_test_line("test result: ok. 7 passed; 0 failed; 0 ignored");
+        tally.close("`cargo test`", status(101));
+        assert_eq!(tally.line(), "7 passed, 1 failed");
+        assert!(tally.failures()[0].contains("`cargo test`"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failed_test_is_not_counted_twice() {
+        let mut tally = Tally::default();
+        tally.see_test_line("test result: FAILED. 7 passed; 1 failed; 0 ignored");
+        tally.close("`cargo test`", status(101));
+        assert_eq!(tally.line(), "7 passed, 1 failed");
+    }
+
+    #[test]
+    fn no_test_at_all_is_a_failure() {
+        let mut tally = Tally::default();
+        tally.see_test_line("test result: ok. 0 passed; 0 failed; 0 ignored");
+        assert_eq!(tally.verdict(), Err(Failure::check("no test ran")));
+    }
+}

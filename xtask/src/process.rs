@@ -1,0 +1,151 @@
+//! Starts other programs: shows the line, passes on what they print, turns their exit status into a [`Failure`].
+//!
+//! Children stay in the process group of this program, so Ctrl-C ends them together with it.
+
+use std::{
+    ffi::OsStr,
+    io::{self, BufRead, BufReader, Write},
+    process::{Command, ExitStatus, Stdio},
+};
+
+use crate::{failure::Failure, workspace};
+
+/// The cargo that started this program, working in the root of the repository.
+pub(crate) fn cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(workspace::root());
+    command
+}
+
+/// The cargo of the nightly toolchain, which only the `cargo` that rustup installs can find.
+pub(crate) fn nightly_cargo<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new("cargo");
+    command.arg("+nightly").args(arguments).current_dir(workspace::root());
+    // Set by the cargo that started this program; they would pin the stable toolchain.
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs a program to its end, with its output going where ours goes.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    show(command);
+    let status = command.status().map_err(|error| cannot_start(command, &error))?;
+    judge(command, status)
+}
+
+/// Runs a program to its end; hands each line of its standard output to `see` and prints it.
+///
+/// The exit status is returned, not judged: the caller knows what the lines meant.
+pub(crate) fn run_watched(
+    command: &mut Command,
+    mut see: impl FnMut(&str),
+) -> Result<ExitStatus, Failure> {
+    show(command);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| cannot_start(command, &error))?;
+    if let Some(output) = child.stdout.take() {
+        copy_lines(BufReader::new(output), &mut io::stdout().lock(), &mut see)
+            .map_err(|error| Failure::io(format!("reading from {}", line(command)), &error))?;
+    }
+    child.wait().map_err(|error| Failure::io(format!("waiting for {}", line(command)), &error))
+}
+
+/// Runs a program quietly and returns what it wrote to its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let output =
+        command.stderr(Stdio::inherit()).output().map_err(|error| cannot_start(command, &error))?;
+    judge(command, output.status)?;
+    String::from_utf8(output.stdout)
+        .map_err(|_| Failure::check(format!("{} printed text that is not UTF-8", line(command))))
+}
+
+/// Whether a program can be started and ends well; nothing that it prints is shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Makes sure that the cargo subcommand `cargo NAME` exists, if need be by installing `cargo-NAME`.
+pub(crate) fn need_subcommand(name: &str) -> Result<(), Failure> {
+    if succeeds(&mut cargo([name, "--version"])) {
+        return Ok(());
+    }
+    let package = format!("cargo-{name}");
+    println!("{package} is not installed; installing it (once, some minutes)");
+    run(&mut cargo(["install", "--locked", &package])).map_err(|_| {
+        Failure::tool(format!(
+            "{package} is missing and could not be installed; \
+             with network access run `cargo install --locked {package}`, then try again"
+        ))
+    })
+}
+
+/// The command as one would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let mut words = vec![program.file_stem().unwrap_or_default().to_string_lossy()];
+    words.extend(command.get_args().map(OsStr::to_string_lossy));
+    format!("`{}`", words.join(" "))
+}
+
+fn show(command: &Command) {
+    eprintln!("$ {}", line(command).trim_matches('`'));
+}
+
+fn judge(command: &Command, status: ExitStatus) -> Result<(), Failure> {
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::check(format!("{} failed ({status})", line(command))))
+}
+
+fn cannot_start(command: &Command, error: &io::Error) -> Failure {
+    Failure::tool(format!("{} cannot be started: {error}", line(command)))
+}
+
+/// Lines are passed on as they come; bytes that are not UTF-8 are passed on unchanged.
+fn copy_lines(
+    mut from: impl BufRead,
+    to: &mut impl Write,
+    see: &mut impl FnMut(&str),
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while from.read_until(b'\n', &mut bytes)? > 0 {
+        to.write_all(&bytes)?;
+        to.flush()?;
+        see(String::from_utf8_lossy(&bytes).trim_end());
+        bytes.clear();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_copied_unchanged_and_seen_trimmed() {
+        let mut copy = Vec::new();
+        let mut seen = Vec::new();
+        let from: &[u8] = b"one\r\n\xfftwo\nlast";
+        copy_lines(from, &mut copy, &mut |line| seen.push(line.to_owned())).unwrap();
+        assert_eq!(copy, from);
+        assert_eq!(seen, ["one", "\u{fffd}two", "last"]);
+    }
+
+    #[test]
+    fn a_command_is_shown_as_one_types_it() {
+        let mut command = Command::new("/some/where/cargo");
+        command.args(["test", "--workspace"]);
+        assert_eq!(line(&command), "`cargo test --workspace`");
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_a_missing_tool() {
+        let failure = run(&mut Command::new("no-such-program-anywhere")).unwrap_err();
+        assert_eq!(failure.exit_code(), 3);
+    }
+}

@@ -1,0 +1,264 @@
+//! No type of the Redis client appears in a public signature, not even in the driver's own: the client can then be
+//! replaced or updated without breaking a user.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::Span;
+use syn::{
+    Fields, Generics, ImplItem, Item, ItemImpl, ItemUse, Path, Signature, TraitItem, Type, UseTree,
+    Visibility,
+    spanned::Spanned,
+    visit::{self, Visit},
+};
+
+use super::{
+    driver_names::CODE_NAMES,
+    tree::{Tree, Violation},
+};
+
+pub(crate) const WHAT: &str = "no type of the redis client appears in a public signature";
+
+pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (path, text) in tree.texts(".rs").filter(|(path, _)| path.contains("/src/")) {
+        let Ok(file) = syn::parse_file(text) else { continue };
+        for line in Search::of(&file.items).lines {
+            let message =
+                "a type of the redis client in a public signature; wrap it in a type of this crate";
+            violations.push(Violation::at(path, line, message));
+        }
+    }
+    violations
+}
+
+/// Goes through the items of one file.
+#[derive(Default)]
+struct Search {
+    /// Names that `use redis::…` brought into the file.
+    imported: BTreeSet<String>,
+    /// Types of this file that are not public.
+    private: BTreeSet<String>,
+    lines: BTreeSet<usize>,
+}
+
+impl Search {
+    fn of(items: &[Item]) -> Self {
+        let mut search = Self::default();
+        search.learn(items);
+        search.items(items);
+        search
+    }
+
+    fn learn(&mut self, items: &[Item]) {
+        for item in items {
+            let (visibility, name) = match item {
+                Item::Use(item) => {
+                    self.import(&item.tree, false);
+                    continue;
+                }
+                Item::Mod(module) => {
+                    if let Some((_, items)) = &module.content {
+                        self.learn(items);
+                    }
+                    continue;
+                }
+                Item::Struct(item) => (&item.vis, &item.ident),
+                Item::Enum(item) => (&item.vis, &item.ident),
+                Item::Type(item) => (&item.vis, &item.ident),
+                _ => continue,
+            };
+            if !is_public(visibility) {
+                self.private.insert(name.to_string());
+            }
+        }
+    }
+
+    fn import(&mut self, tree: &UseTree, inside: bool) {
+        match tree {
+            UseTree::Path(path) => {
+                self.import(&path.tree, inside || is_client(&path.ident.to_string()));
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(tree, inside)),
+            UseTree::Name(name) if inside => {
+                self.imported.insert(name.ident.to_string());
+            }
+            UseTree::Rename(name) if inside || is_client(&name.ident.to_string()) => {
+                self.imported.insert(name.rename.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn items(&mut self, items: &[Item]) {
+        for item in items {
+            match item {
+                Item::Use(item) if is_public(&item.vis) => self.reexport(item),
+                Item::Fn(item) if is_public(&item.vis) => self.signature(&item.sig),
+                Item::Type(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+                Item::Const(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+                Item::Static(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+                Item::Struct(item) if is_public(&item.vis) => {
+                    self.visit_generics(&item.generics);
+                    self.fields(&item.fields, false);
+                }
+                Item::Enum(item) if is_public(&item.vis) => {
+                    self.visit_generics(&item.generics);
+                    item.variants.iter().for_each(|variant| self.fields(&variant.fields, true));
+                }
+                Item::Trait(item) if is_public(&item.vis) => {
+                    self.visit_generics(&item.generics);
+                    item.supertraits.iter().for_each(|bound| self.visit_type_param_bound(bound));
+                    item.items.iter().for_each(|item| self.trait_item(item));
+                }
+                Item::Impl(item) => self.implementation(item),
+                Item::Mod(module) => {
+                    if let Some((_, items)) = &module.content {
+                        self.items(items);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// `pub use redis::…` hands the client out whole.
+    fn reexport(&mut self, item: &ItemUse) {
+        let mut names = Self::default();
+        names.import(&item.tree, false);
+        let root = match &item.tree {
+            UseTree::Path(path) => path.ident.to_string(),
+            UseTree::Name(name) => name.ident.to_string(),
+            UseTree::Rename(name) => name.ident.to_string(),
+            _ => String::new(),
+        };
+        if is_client(&root) || !names.imported.is_empty() {
+            self.found(item.span());
+        }
+    }
+
+    fn signature(&mut self, signature: &Signature) {
+        self.visit_signature(signature);
+    }
+
+    /// Fields of an enum have no visibility of their own.
+    fn fields(&mut self, fields: &Fields, all: bool) {
+        for field in fields.iter().filter(|field| all || is_public(&field.vis)) {
+            self.visit_type(&field.ty);
+        }
+    }
+
+    fn trait_item(&mut self, item: &TraitItem) {
+        match item {
+            TraitItem::Fn(item) => self.signature(&item.sig),
+            TraitItem::Const(item) => self.visit_type(&item.ty),
+            TraitItem::Type(item) => {
+                item.bounds.iter().for_each(|bound| self.visit_type_param_bound(bound));
+            }
+            _ => {}
+        }
+    }
+
+    /// Implementations for private types are nobody's business; those of traits have no visibility of their own.
+    fn implementation(&mut self, item: &ItemImpl) {
+        if self.is_private(&item.self_ty) {
+            return;
+        }
+        let Some(implemented) = &item.trait_ else {
+            for item in &item.items {
+                match item {
+                    ImplItem::Fn(item) if is_public(&item.vis) => self.signature(&item.sig),
+                    ImplItem::Const(item) if is_public(&item.vis) => self.visit_type(&item.ty),
+                    _ => {}
+                }
+            }
+            return;
+        };
+        let generics: &Generics = &item.generics;
+        self.visit_generics(generics);
+        self.visit_type(&item.self_ty);
+        self.visit_path(&implemented.0);
+        for item in &item.items {
+            if let ImplItem::Type(item) = item {
+                self.visit_type(&item.ty);
+            }
+        }
+    }
+
+    fn is_private(&self, this: &Type) -> bool {
+        let Type::Path(path) = this else { return false };
+        path.path.get_ident().is_some_and(|name| self.private.contains(&name.to_string()))
+    }
+
+    fn found(&mut self, span: Span) {
+        self.lines.insert(span.start().line);
+    }
+}
+
+impl<'ast> Visit<'ast> for Search {
+    fn visit_path(&mut self, path: &'ast Path) {
+        let root =
+            path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let is_root_of_more = path.segments.len() > 1;
+        if self.imported.contains(&root) || (is_root_of_more && is_client(&root)) {
+            self.found(path.span());
+        }
+        visit::visit_path(self, path);
+    }
+}
+
+fn is_client(name: &str) -> bool {
+    CODE_NAMES.contains(&name)
+}
+
+fn is_public(visibility: &Visibility) -> bool {
+    matches!(visibility, Visibility::Public(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(text: &str) -> usize {
+        let text = format!(
+            "//! A file.\nuse redis::{{Client, RedisError as Bad, aio::Connection}};\n{text}"
+        );
+        check(&Tree::of(&[("crates/state-redis/src/a.rs", &text)])).len()
+    }
+
+    #[test]
+    fn every_way_into_a_public_signature_is_found() {
+        for text in [
+            "pub fn f(c: redis::Client) {}",
+            "pub fn f() -> Result<(), Bad> { Ok(()) }",
+            "pub async fn f<C: redis::aio::ConnectionLike>(c: C) {}",
+            "pub struct S { pub c: Vec<Connection> }",
+            "pub struct S(pub deadpool_redis::Pool);",
+            "pub enum E { A(Bad) }",
+            "pub type C = Client;",
+            "pub use redis::Cmd;",
+            "pub use redis;",
+            "pub use redis as driver;",
+            "pub trait T: redis::ToRedisArgs {}",
+            "pub trait T { fn f(&self, c: &Client); }",
+            "pub struct S; impl S { pub fn f(&self) -> Client { todo!() } }",
+            "pub struct E; impl From<Bad> for E { fn from(b: Bad) -> Self { E } }",
+            "pub struct S; impl std::ops::Deref for S { type Target = Client; fn deref(&self) -> &Client { todo!() } }",
+        ] {
+            assert_eq!(violations(text), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_client_may_be_used_behind_the_signatures() {
+        for text in [
+            "pub fn f() { let c: Client = redis::Client::open(url); }",
+            "pub(crate) fn f(c: Client) {}",
+            "pub struct S { c: Client }",
+            "struct Frame; impl redis::ToRedisArgs for Frame {}",
+            "pub struct S; impl S { fn f(&self) -> Client { todo!() } }",
+            "pub fn f(redis: crate::redis::Own) {}",
+        ] {
+            assert_eq!(violations(text), 0, "{text}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Where the repository is, and what cargo knows about the packages in it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{failure::Failure, process};
+
+/// The package whose programs xtask runs: crash tests, benchmarks, the generator of the contract.
+pub(crate) const TEST_PACKAGE: &str = "state-tests";
+
+/// The feature of [`TEST_PACKAGE`] whose tests start real servers.
+pub(crate) const SERVERS: &str = "servers";
+
+/// All features of all packages, for `--features`, except the one with which tests need a server.
+pub(crate) fn features_without_servers() -> Result<String, Failure> {
+    Ok(join_features(&packages()?))
+}
+
+fn join_features(packages: &[Package]) -> String {
+    let features = packages.iter().flat_map(|package| {
+        let needs_no_server =
+            |feature: &&String| package.name != TEST_PACKAGE || *feature != SERVERS;
+        let features = package.features.iter().filter(needs_no_server);
+        features.map(|feature| format!("{}/{feature}", package.name))
+    });
+    features.collect::<Vec<_>>().join(",")
+}
+
+/// A member of the workspace, as `cargo metadata` describes it.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Without `default`.
+    pub(crate) features: Vec<String>,
+    pub(crate) programs: Vec<Program>,
+}
+
+/// A program of a package.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) name: String,
+    /// The features without which it is not built.
+    pub(crate) needs: Vec<String>,
+}
+
+/// The root folder of the repository.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_path_buf()
+}
+
+/// All members of the workspace, sorted by name.
+pub(crate) fn packages() -> Result<Vec<Package>, Failure> {
+    let text =
+        process::output(&mut process::cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
+    parse(&text)
+        .ok_or_else(|| Failure::check("`cargo metadata` printed something that is not understood"))
+}
+
+/// Runs one of the programs of [`TEST_PACKAGE`]; arguments for it can be added.
+pub(crate) fn test_program(name: &str) -> Command {
+    start(name, &["--quiet"])
+}
+
+/// The same, optimised, for programs that measure or work hard, and with the features that it needs.
+pub(crate) fn fast_test_program(name: &str, features: &[String]) -> Command {
+    if features.is_empty() {
+        return start(name, &["--release"]);
+    }
+    start(name, &["--release", "--features", &features.join(",")])
+}
+
+fn start(name: &str, options: &[&str]) -> Command {
+    let mut command = process::cargo(["run"]);
+    command.args(options).args(["--package", TEST_PACKAGE, "--bin", name, "--"]);
+    command
+}
+
+fn parse(text: &str) -> Option<Vec<Package>> {
+    let metadata: Value = serde_json::from_str(text).ok()?;
+    let mut packages = Vec::new();
+    for package in metadata.get("packages")?.as_array()? {
+        let features = package.get("features")?.as_object()?.keys();
+        let targets = package.get("targets")?.as_array()?;
+        packages.push(Package {
+            name: package.get("name")?.as_str()?.to_owned(),
+            features: features.filter(|name| *name != "default").cloned().collect(),
+            programs: targets.iter().filter_map(program).collect(),
+        });
+    }
+    packages.sort_by(|left, right| left.name.cmp(&right.name));
+    Some(packages)
+}
+
+fn program(target: &Value) -> Option<Program> {
+    if !target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin") {
+        return None;
+    }
+    let needs = target.get("required-features").and_then(Value::as_array).into_iter().flatten();
+    Some(Program {
+        name: target.get("name")?.as_str()?.to_owned(),
+        needs: needs.filter_map(|feature| feature.as_str().map(str::to_owned)).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_and_programs_are_read() {
+        let packages = parse(
+            r#"{"packages": [
+                {"name": "b", "features": {"default": ["x"], "x": []}, "targets": [
+                    {"kind": ["bin"], "name": "bench-local", "required-features": ["x"]}, {"kind": ["lib"], "name": "b"}]},
+                {"name": "a", "features": {}, "targets": []}]}"#,
+        )
+        .unwrap();
+        let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(packages[1].features, ["x"]);
+        let expected = Program { name: "bench-local".to_owned(), needs: vec!["x".to_owned()] };
+        assert_eq!(packages[1].programs, [expected]);
+    }
+
+    #[test]
+    fn only_the_feature_that_needs_servers_is_left_out() {
+        let package = |name: &str, features: &[&str]| Package {
+            name: name.to_owned(),
+            features: features.iter().map(|feature| (*feature).to_owned()).collect(),
+            programs: Vec::new(),
+        };
+        let packages = [package("a", &["x", "servers"]), package(TEST_PACKAGE, &["y", "servers"])];
+        assert_eq!(join_features(&packages), "a/x,a/servers,state-tests/y");
+    }
+
+    #[test]
+    fn the_root_is_the_folder_above_xtask() {
+        assert!(root().join("xtask/Cargo.toml").is_file());
+    }
+}
