@@ -7,31 +7,26 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 
 use crate::options::with_methods;
-use crate::{Error, Key, Result, Scope, Timestamp, Version};
+use crate::{Key, Result, Scope, Timestamp, Version};
 
-/// Where a watch was when it told of an event; opaque, 32 bytes, good on any instance of the
-/// namespace that made it.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct ResumeToken([u8; 32]);
+/// Where a watch was when it told of an event; opaque, at most 4 KiB, good on any instance of the
+/// namespace that made it. Cloning is cheap.
+///
+/// Its length is the backend's: a change log in one piece needs one position, one that is spread
+/// over several nodes needs one for each part.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct ResumeToken(Bytes);
 
 impl ResumeToken {
-    /// A token from its bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    /// A token from the bytes that a backend gave out. Whether they are a token of the namespace
+    /// turns out when a watch resumes after it.
+    pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Bytes::copy_from_slice(bytes.as_ref()))
     }
 
     /// The bytes of the token, to be kept with what was derived from the events.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &Bytes {
         &self.0
-    }
-}
-
-impl TryFrom<&[u8]> for ResumeToken {
-    type Error = Error;
-
-    fn try_from(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.try_into();
-        bytes.map(Self).map_err(|_| Error::invalid("a resume token has 32 bytes"))
     }
 }
 
@@ -43,7 +38,7 @@ impl Debug for ResumeToken {
 
 /// Where a watch begins.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum WatchStart {
     /// With the first change after the watch was set up.
     #[default]

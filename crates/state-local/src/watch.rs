@@ -77,7 +77,7 @@ pub(crate) fn watch<S: Space>(
     }
     let bounds = space.read(|view| view.tables.log_bounds())?;
     let mut ready = VecDeque::new();
-    let next = match options.start {
+    let next = match &options.start {
         WatchStart::Now => bounds.next,
         WatchStart::Oldest => bounds.oldest,
         WatchStart::After(token) => {
@@ -95,8 +95,8 @@ pub(crate) fn watch<S: Space>(
 }
 
 /// The number of the event after the one that bore `token`, if that is known and retained.
-fn resume<S: Space>(space: &S, bounds: LogBounds, token: ResumeToken) -> Result<Option<u64>> {
-    let (generation, sequence, nonce) = parts(token);
+fn resume<S: Space>(space: &S, bounds: LogBounds, token: &ResumeToken) -> Result<Option<u64>> {
+    let (generation, sequence, nonce) = parts(token)?;
     if generation != bounds.generation || sequence >= bounds.next {
         return Ok(None);
     }
@@ -216,10 +216,12 @@ fn token(generation: u64, event: &LoggedEvent) -> ResumeToken {
     ResumeToken::from_bytes(bytes)
 }
 
-fn parts(token: ResumeToken) -> (u64, u64, [u8; 16]) {
+fn parts(token: &ResumeToken) -> Result<(u64, u64, [u8; 16])> {
     let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    let (numbers, nonce) = token.as_bytes().split_at(16);
-    let (generation, sequence) = numbers.split_at(8);
-    let nonce = nonce.try_into().unwrap_or_default();
-    (number(generation), number(sequence), nonce)
+    let split = token.as_bytes().split_first_chunk::<16>();
+    let parts = split.and_then(|(numbers, nonce)| {
+        let (generation, sequence) = numbers.split_at(8);
+        Some((number(generation), number(sequence), nonce.try_into().ok()?))
+    });
+    parts.ok_or_else(|| Error::invalid("the resume token was not made by this kind of store"))
 }

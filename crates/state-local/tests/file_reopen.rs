@@ -158,7 +158,7 @@ async fn a_watch_resumes_after_a_reopening_and_tells_of_a_gap_in_another_history
     drop(backend);
 
     let backend = open(&path, &clock).await?;
-    let later = told(&backend, after(events[1].token)).await?;
+    let later = told(&backend, after(events[1].token.clone())).await?;
     assert_eq!(later.len(), 1);
     assert_eq!(later[0].change, Change::Deleted { key: "a".into() });
     drop(backend);
@@ -166,7 +166,7 @@ async fn a_watch_resumes_after_a_reopening_and_tells_of_a_gap_in_another_history
     // In the copy another event bears the number of the one that was seen.
     let backend = open(&copy, &clock).await?;
     backend.put("c", "1").await?;
-    let other = told(&backend, after(events[1].token)).await?;
+    let other = told(&backend, after(events[1].token.clone())).await?;
     assert_eq!(other[0].change, Change::Gap);
     Ok(())
 }

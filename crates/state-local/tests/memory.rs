@@ -196,7 +196,7 @@ async fn a_trimmed_log_answers_a_late_reader_with_a_gap() -> Result<()> {
     assert_eq!(late.len(), 5, "a gap and the four that are retained");
     assert_eq!(late[0].change, Change::Gap);
     let resumed: Vec<_> =
-        watch.watch(from(WatchStart::After(late[0].token))).await?.try_collect().await?;
+        watch.watch(from(WatchStart::After(late[0].token.clone()))).await?.try_collect().await?;
     assert_eq!(resumed, late[1..], "a gap can be resumed after");
     Ok(())
 }

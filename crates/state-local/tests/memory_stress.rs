@@ -169,7 +169,7 @@ fn check_story(backend: &MemoryBackend, told: &[WatchEvent], made: &HashMap<&str
         *told_of.entry(kind(&event.change)).or_default() += 1;
     }
     assert_eq!(&told_of, made, "an event is lost or told twice");
-    let tokens: HashSet<_> = told.iter().map(|event| event.token).collect();
+    let tokens: HashSet<_> = told.iter().map(|event| event.token.clone()).collect();
     assert_eq!(tokens.len(), told.len(), "two events bear one token");
     let mut last: HashMap<&Key, Option<Version>> = HashMap::new();
     for event in told {

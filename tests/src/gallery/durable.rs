@@ -167,10 +167,10 @@ fn marks() -> Hooks {
 fn new_history() -> Hooks {
     let (restarts, hooks) = Restarts::counted();
     hooks.on_watch(move |honest, mut options| {
-        if let WatchStart::After(token) = options.start
+        if let WatchStart::After(token) = &options.start
             && restarts.any()
         {
-            let foreign = token.as_bytes().map(|byte| !byte);
+            let foreign: Vec<u8> = token.as_bytes().iter().map(|byte| !byte).collect();
             options.start = WatchStart::After(ResumeToken::from_bytes(foreign));
         }
         async move { honest.watch(options).await }

@@ -73,8 +73,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         });
         return Ok(Answer::Yes);
     }
-    let options =
-        WatchOptions::new(prefix).with_scope(scope).with_start(arguments.from).with_follow(false);
+    let options = WatchOptions::new(prefix)
+        .with_scope(scope)
+        .with_start(arguments.from.clone())
+        .with_follow(false);
     let mut events = watch.watch(options).await?;
     let mut last = None;
     while let Some(event) = events.next().await {
@@ -158,8 +160,7 @@ fn parse_from(text: &str) -> Result<WatchStart, String> {
         "oldest" => Ok(WatchStart::Oldest),
         "now" => Ok(WatchStart::Now),
         token => key_text::unhex(token)
-            .and_then(|bytes| ResumeToken::try_from(bytes.as_slice()).ok())
-            .map(WatchStart::After)
-            .ok_or_else(|| "write `oldest`, `now`, or a token of 64 hexadecimal digits".to_owned()),
+            .map(|bytes| WatchStart::After(ResumeToken::from_bytes(bytes)))
+            .ok_or_else(|| "write `oldest`, `now`, or a token of hexadecimal digits".to_owned()),
     }
 }

@@ -15,7 +15,7 @@ pub(super) async fn undeclared(cx: Context) {
     let token = ResumeToken::from_bytes([0; 32]);
     for start in [WatchStart::Oldest, WatchStart::After(token)] {
         for follow in [true, false] {
-            let options = WatchOptions::default().with_start(start).with_follow(follow);
+            let options = WatchOptions::default().with_start(start.clone()).with_follow(follow);
             let answer = cx.a.as_watch().unwrap().watch(options).await.map(drop);
             refused(answer, ErrorKind::Unsupported, &format!("{start:?}"));
         }
@@ -58,7 +58,7 @@ pub(super) async fn resume(cx: Context) {
     let later = cx.open("").await.unwrap();
     for (place, event) in all.iter().enumerate() {
         for store in [&*cx.a, &*cx.b, &*later] {
-            let rest = told(store, WatchStart::After(event.token)).await;
+            let rest = told(store, WatchStart::After(event.token.clone())).await;
             assert!(rest.iter().eq(all.iter().skip(place + 1)), "after event {place}: {rest:?}");
         }
     }
@@ -68,10 +68,10 @@ pub(super) async fn resume_follows(cx: Context) {
     change(&cx).await;
     let all = told(&*cx.a, WatchStart::Oldest).await;
     for place in [0, all.len() / 2, all.len() - 1] {
-        let token = all.get(place).map(|event| event.token).unwrap();
-        let options = WatchOptions::default().with_start(WatchStart::After(token));
+        let token = all.get(place).map(|event| event.token.clone()).unwrap();
+        let options = WatchOptions::default().with_start(WatchStart::After(token.clone()));
         let mut events = watch(&*cx.b, options).await;
-        for expected in told(&*cx.a, WatchStart::After(token)).await {
+        for expected in told(&*cx.a, WatchStart::After(token.clone())).await {
             assert_eq!(next(&mut events, "a retained change").await, expected);
         }
         for _ in 0..3 {
@@ -85,7 +85,7 @@ pub(super) async fn resume_filtered(cx: Context) {
     change(&cx).await;
     let all_events = told(&*cx.a, WatchStart::Oldest).await;
     let place = all_events.len() / 3;
-    let token = all_events.get(place).map(|event| event.token).unwrap();
+    let token = all_events.get(place).map(|event| event.token.clone()).unwrap();
     let partition = Scope::Partition("p".into());
     for filter in [
         WatchOptions::new("kk"),
@@ -98,11 +98,11 @@ pub(super) async fn resume_filtered(cx: Context) {
             .filter(|event| event.change.key().is_some_and(|key| filter.covers(key)))
             .cloned()
             .collect();
-        let options = filter.with_start(WatchStart::After(token)).with_follow(false);
+        let options = filter.with_start(WatchStart::After(token.clone())).with_follow(false);
         let rest = all(watch(&*cx.b, options.clone()).await).await;
         assert_eq!(rest, expected, "under {options:?}");
         let Some(first) = rest.first() else { continue };
-        let after = told(&*cx.a, WatchStart::After(first.token)).await;
+        let after = told(&*cx.a, WatchStart::After(first.token.clone())).await;
         let place = all_events.iter().position(|event| event.token == first.token);
         assert!(after.iter().eq(all_events.iter().skip(place.unwrap() + 1)), "unfiltered again");
     }
@@ -112,7 +112,7 @@ pub(super) async fn trimmed(cx: Context) {
     let first = cx.a.put("k", "v").await.unwrap().version;
     let beginning = told(&*cx.a, WatchStart::Oldest).await;
     assert_eq!(versions(&beginning), [first]);
-    let start = WatchStart::After(beginning.last().map(|event| event.token).unwrap());
+    let start = WatchStart::After(beginning.last().map(|event| event.token.clone()).unwrap());
     let written = write_many(&*cx.a, MANY).await;
     let rest = told(&*cx.b, start).await;
     let gaps = rest.iter().filter(|event| event.change == Change::Gap).count();
@@ -125,7 +125,7 @@ pub(super) async fn trimmed(cx: Context) {
     assert_eq!(gaps, 1, "gaps while nobody writes");
     let retained = versions(&rest);
     assert!(written.ends_with(&retained), "changes are missing after the gap");
-    let again = told(&*cx.a, WatchStart::After(gap.token)).await;
+    let again = told(&*cx.a, WatchStart::After(gap.token.clone())).await;
     assert!(versions(&again) == retained, "after the gap, {} changes were told", again.len());
 }
 
@@ -138,15 +138,16 @@ pub(super) async fn foreign_token(cx: Context) {
     }
     let mine = told(&*cx.a, WatchStart::Oldest).await;
     let theirs = told(&*other, WatchStart::Oldest).await;
-    let mut altered = mine.first().map(|event| *event.token.as_bytes()).unwrap();
+    let mut altered = mine.first().map(|event| event.token.as_bytes().to_vec()).unwrap();
     for byte in &mut altered {
         *byte ^= 0x55;
     }
-    let made_up = [[0; 32], [0xff; 32], altered].map(ResumeToken::from_bytes);
-    let foreign = theirs.iter().map(|event| event.token).chain(made_up);
+    let made_up = [vec![], vec![0; 32], vec![0xff; 32], vec![0; altered.len()], altered];
+    let made_up = made_up.map(ResumeToken::from_bytes);
+    let foreign = theirs.iter().map(|event| event.token.clone()).chain(made_up);
     for token in foreign {
         let options =
-            WatchOptions::default().with_start(WatchStart::After(token)).with_follow(false);
+            WatchOptions::default().with_start(WatchStart::After(token.clone())).with_follow(false);
         match cx.a.as_watch().unwrap().watch(options).await {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Invalid, "{token:?}: {error}"),
             Ok(mut events) => {
@@ -164,7 +165,7 @@ pub(super) async fn restart(cx: Context) {
     assert_eq!(told(&*cx.a, WatchStart::Oldest).await, before, "the retained changes");
     let version = cx.b.put("k", "later").await.unwrap().version;
     for place in [0, before.len() / 2, before.len() - 1] {
-        let start = WatchStart::After(before.get(place).unwrap().token);
+        let start = WatchStart::After(before.get(place).unwrap().token.clone());
         let mut rest = told(&*cx.a, start).await;
         let last = rest.pop().map(|event| event.change);
         assert_eq!(last, Some(put("k", version)), "the change after the restart");
@@ -175,7 +176,7 @@ pub(super) async fn restart(cx: Context) {
 pub(super) async fn tokens(cx: Context) {
     change(&cx).await;
     let all = told(&*cx.a, WatchStart::Oldest).await;
-    let mut tokens: Vec<_> = all.iter().map(|event| *event.token.as_bytes()).collect();
+    let mut tokens: Vec<_> = all.iter().map(|event| event.token.as_bytes()).collect();
     tokens.sort_unstable();
     tokens.dedup();
     assert_eq!(tokens.len(), all.len(), "different tokens");
