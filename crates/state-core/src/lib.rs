@@ -60,6 +60,8 @@ mod snapshot;
 mod transact;
 mod watch;
 
+pub mod checkpoint;
+
 mod clock;
 mod spawn;
 mod timestamp;

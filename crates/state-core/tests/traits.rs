@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use state_core::checkpoint::{Checkpointer, CheckpointerExt, ListCheckpoints, Retention};
 use state_core::{
     Bytes, Clock, Error, HashStore, Key, LeaseStore, ManualClock, Result, Spawn, StateBackend,
     StateBackendExt, SystemClock, Transact, UpdateAction, Watch,
@@ -16,7 +17,9 @@ static_assertions::assert_obj_safe!(
     Clock,
     Spawn
 );
+static_assertions::assert_obj_safe!(Checkpointer);
 static_assertions::assert_impl_all!(dyn StateBackend: Send, Sync);
+static_assertions::assert_impl_all!(dyn Checkpointer: Send, Sync);
 static_assertions::assert_impl_all!(Error: Send, Sync, std::error::Error);
 static_assertions::assert_impl_all!(ManualClock: Clock, Clone);
 static_assertions::assert_impl_all!(SystemClock: Clock, Copy);
@@ -37,10 +40,25 @@ async fn both_traits_together(store: Arc<dyn StateBackend>) -> Result<()> {
     Ok(())
 }
 
+async fn both_traits_of_checkpoints_together(store: Arc<dyn Checkpointer>) -> Result<()> {
+    let by_reference: &dyn Checkpointer = &*store;
+    let Some(last) = by_reference.latest("thread").await? else { return Ok(()) };
+    store.at(&last.reference).await?;
+    let _listed = store.list(ListCheckpoints::of("thread"));
+    let _threads = store.threads();
+    store.copy_thread("thread", "other").await?;
+    store.fork(&last.reference, "branch").await?;
+    store.diff(&last.reference, &last.reference).await?;
+    store.prune_thread("thread", Retention::KeepLatest).await?;
+    store.delete_thread("thread").await?;
+    Ok(())
+}
+
 #[test]
 fn every_user_method_gives_a_future_that_can_change_threads() {
-    fn is_send<F: Future + Send>(_: impl FnOnce(Arc<dyn StateBackend>) -> F) {}
+    fn is_send<S, F: Future + Send>(_: impl FnOnce(S) -> F) {}
     is_send(both_traits_together);
+    is_send(both_traits_of_checkpoints_together);
 }
 
 #[test]

@@ -1,0 +1,19 @@
+//! What happens to threads, for those who follow them.
+
+use super::{CheckpointRef, ThreadId};
+
+/// Something that happened to a thread.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ThreadEvent {
+    /// A checkpoint was put.
+    Put(CheckpointRef),
+    /// Writes were put beside a checkpoint.
+    Writes(CheckpointRef),
+    /// Checkpoints were removed from the thread, or the thread was copied to.
+    Changed(ThreadId),
+    /// The thread was deleted or has expired.
+    Deleted(ThreadId),
+    /// Something may have been missed here: read anew.
+    Gap,
+}

@@ -1,0 +1,142 @@
+//! What users of a checkpoint store call.
+
+use std::future::Future;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    CheckpointDiff, CheckpointId, CheckpointNamespace, CheckpointRef, CheckpointTuple,
+    Checkpointer, CopyOptions, DeleteThread, GetCheckpoint, ListCheckpoints, ListThreads,
+    PruneOptions, PruneReport, Retention, ThreadId, ThreadSummary,
+};
+use crate::{BoxStream, Error, Page, PageToken, Result};
+
+/// What users call, implemented for every [`Checkpointer`].
+///
+/// Errors and cancellation are those of the driver method behind each.
+pub trait CheckpointerExt: Checkpointer {
+    /// Reads the latest checkpoint of the root namespace of `thread`; `None` when there is none.
+    fn latest(
+        &self,
+        thread: impl Into<ThreadId> + Send,
+    ) -> impl Future<Output = Result<Option<CheckpointTuple>>> + Send {
+        async move { self.get_checkpoint(GetCheckpoint::latest(thread)).await }
+    }
+
+    /// Reads one checkpoint; `None` when it is absent.
+    fn at(
+        &self,
+        reference: &CheckpointRef,
+    ) -> impl Future<Output = Result<Option<CheckpointTuple>>> + Send {
+        async move {
+            let get = GetCheckpoint::at(reference.thread.clone(), reference.id.clone());
+            self.get_checkpoint(get.with_namespace(reference.namespace.clone())).await
+        }
+    }
+
+    /// Lists checkpoints as a stream, newest first: `list.limit` of them, or all where
+    /// `usize::MAX` is given. Pages are read as the stream is.
+    fn list(&self, list: ListCheckpoints) -> BoxStream<'_, Result<CheckpointTuple>> {
+        let limit = list.limit;
+        if limit == 0 {
+            return refused("the limit of a listing is 0");
+        }
+        pages(move |token| {
+            let page = list.clone().with_token(token).with_limit(limit.min(100));
+            async move { self.list_checkpoints(page).await }
+        })
+        .take(limit)
+        .boxed()
+    }
+
+    /// Lists all threads as a stream.
+    fn threads(&self) -> BoxStream<'_, Result<ThreadSummary>> {
+        pages(move |token| async move {
+            self.list_threads(ListThreads::new().with_token(token)).await
+        })
+        .boxed()
+    }
+
+    /// Deletes a thread with everything that belongs to it and returns whether there was one.
+    fn delete_thread(
+        &self,
+        thread: impl Into<ThreadId> + Send,
+    ) -> impl Future<Output = Result<bool>> + Send {
+        async move { self.delete_thread_opts(DeleteThread::new(thread)).await }
+    }
+
+    /// Copies a thread under another name and returns how many checkpoints the copy has.
+    fn copy_thread(
+        &self,
+        from: impl Into<ThreadId> + Send,
+        to: impl Into<ThreadId> + Send,
+    ) -> impl Future<Output = Result<u64>> + Send {
+        async move { self.copy_thread_opts(&from.into(), &to.into(), CopyOptions::new()).await }
+    }
+
+    /// Makes the thread `to` of one checkpoint and what it descends from, and returns how many
+    /// checkpoints that are.
+    fn fork(
+        &self,
+        from: &CheckpointRef,
+        to: impl Into<ThreadId> + Send,
+    ) -> impl Future<Output = Result<u64>> + Send {
+        async move {
+            let part: (CheckpointNamespace, CheckpointId) =
+                (from.namespace.clone(), from.id.clone());
+            let options = CopyOptions::new().with_up_to(Some(part));
+            self.copy_thread_opts(&from.thread, &to.into(), options).await
+        }
+    }
+
+    /// Tells what changed from the checkpoint `a` to the checkpoint `b`, of one thread or two.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is absent.
+    fn diff(
+        &self,
+        a: &CheckpointRef,
+        b: &CheckpointRef,
+    ) -> impl Future<Output = Result<CheckpointDiff>> + Send {
+        async move {
+            let absent =
+                || Error::invalid("a checkpoint to compare does not exist").with_op("diff");
+            let from = self.at(a).await?.ok_or_else(absent)?;
+            let to = self.at(b).await?.ok_or_else(absent)?;
+            Ok(CheckpointDiff::between(&from, &to))
+        }
+    }
+
+    /// Prunes one thread by `retention`.
+    fn prune_thread(
+        &self,
+        thread: impl Into<ThreadId> + Send,
+        retention: Retention,
+    ) -> impl Future<Output = Result<PruneReport>> + Send {
+        async move { self.prune(&[thread.into()], PruneOptions::new(retention)).await }
+    }
+}
+
+impl<C: Checkpointer + ?Sized> CheckpointerExt for C {}
+
+/// The items of all pages that `read` gives.
+fn pages<'a, T, Reading>(
+    read: impl FnMut(Option<PageToken>) -> Reading + Send + 'a,
+) -> BoxStream<'a, Result<T>>
+where
+    T: Send + 'a,
+    Reading: Future<Output = Result<Page<T>>> + Send + 'a,
+{
+    stream::try_unfold(Some((None, read)), |state| async move {
+        let Some((token, mut read)) = state else { return Ok::<_, Error>(None) };
+        let page = read(token).await?;
+        let next = page.next.map(|token| (Some(token), read));
+        Ok(Some((stream::iter(page.items).map(Ok), next)))
+    })
+    .try_flatten()
+    .boxed()
+}
+
+fn refused<T: Send + 'static>(why: &'static str) -> BoxStream<'static, Result<T>> {
+    stream::once(async move { Err(Error::invalid(why).with_op("list")) }).boxed()
+}

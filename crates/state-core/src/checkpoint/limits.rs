@@ -1,0 +1,388 @@
+//! The limits of a checkpointer, and the checks that each makes first.
+
+use std::time::Duration;
+
+use super::{
+    CheckpointRef, DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads,
+    Metadata, MetadataValue, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention, Scalar,
+    ThreadId, ThreadLifetime,
+};
+use crate::{Error, Limits, Result};
+
+/// The limits of a checkpointer.
+///
+/// The `check_*` methods are what implementations call before anything else, so that bad input
+/// gets the same error everywhere.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CheckpointLimits {
+    /// The longest id of a thread, namespace, checkpoint, task, task path or run, and the
+    /// longest name of a channel, node or metadata value, in bytes.
+    pub id_bytes_max: usize,
+    /// The largest payload: a channel value, a write or a body, in bytes.
+    pub payload_bytes_max: usize,
+    /// The most channels of a checkpoint, and the most of its nodes.
+    pub channels_max: usize,
+    /// The largest metadata of a checkpoint, names and texts together, in bytes.
+    pub metadata_bytes_max: usize,
+    /// How deep metadata may nest.
+    pub metadata_depth_max: usize,
+    /// The most writes of one call.
+    pub writes_max: usize,
+    /// The most threads or runs of one call.
+    pub threads_max: usize,
+    /// The most items of one page; a greater limit is taken as this one.
+    pub page_items_max: usize,
+}
+
+impl CheckpointLimits {
+    /// The default limits: ids of 512 bytes, payloads of 64 MiB, 10,000 channels, 64 KiB of
+    /// metadata at most 16 deep, 100,000 writes, 10,000 threads a call, 1,000 items a page.
+    pub const DEFAULT: Self = Self {
+        id_bytes_max: 512,
+        payload_bytes_max: 64 << 20,
+        channels_max: 10_000,
+        metadata_bytes_max: 64 << 10,
+        metadata_depth_max: 16,
+        writes_max: 100_000,
+        threads_max: 10_000,
+        page_items_max: 1_000,
+    };
+
+    /// Sets the largest payload in bytes.
+    #[must_use]
+    pub const fn with_payload_bytes_max(mut self, payload_bytes_max: usize) -> Self {
+        self.payload_bytes_max = payload_bytes_max;
+        self
+    }
+
+    /// Checks the id of a thread.
+    ///
+    /// # Errors
+    /// `Invalid` when empty, `TooLarge` over the limit.
+    pub fn check_thread(&self, thread: &ThreadId) -> Result<()> {
+        if thread.as_str().is_empty() {
+            return Err(Error::invalid("the thread id is empty"));
+        }
+        self.check_id("thread id", thread.as_str())
+    }
+
+    /// Checks the names of a checkpoint.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty thread or checkpoint id, `TooLarge` over the limit.
+    pub fn check_reference(&self, reference: &CheckpointRef) -> Result<()> {
+        self.check_thread(&reference.thread)?;
+        self.check_id("namespace", reference.namespace.as_str())?;
+        self.check_checkpoint_id(reference.id.as_str())
+    }
+
+    /// Checks a put of a checkpoint.
+    ///
+    /// # Errors
+    /// `Invalid` for empty ids, for a value of a channel whose version the checkpoint does not
+    /// name, and for a bad lifetime; `TooLarge` for whatever is over its limit.
+    pub fn check_put(&self, put: &PutCheckpoint) -> Result<()> {
+        self.check_reference(&put.reference())?;
+        if let Some(parent) = &put.parent {
+            self.check_checkpoint_id(parent.as_str())?;
+        }
+        let checkpoint = &put.checkpoint;
+        self.check_count("channels", checkpoint.channel_versions.len())?;
+        self.check_count("nodes", checkpoint.versions_seen.len())?;
+        for channel in checkpoint.channel_versions.keys() {
+            self.check_id("channel name", channel)?;
+        }
+        for (node, seen) in &checkpoint.versions_seen {
+            self.check_id("node name", node)?;
+            self.check_count("channels", seen.len())?;
+            seen.keys().try_for_each(|channel| self.check_id("channel name", channel))?;
+        }
+        for channel in checkpoint.updated_channels.iter().flatten() {
+            self.check_id("channel name", channel)?;
+        }
+        for (channel, value) in &put.values {
+            if !checkpoint.channel_versions.contains_key(channel) {
+                return Err(Error::invalid("a value is given for a channel without a version"));
+            }
+            if let Some(payload) = value.payload() {
+                self.check_payload("channel value", payload.len_bytes())?;
+            }
+        }
+        if let Some(body) = &checkpoint.body {
+            self.check_payload("checkpoint body", body.len_bytes())?;
+        }
+        self.check_metadata(&put.metadata)?;
+        check_thread_lifetime(put.lifetime)
+    }
+
+    /// Checks a put of writes.
+    ///
+    /// # Errors
+    /// As [`check_put`](Self::check_put); `Invalid` for an empty task, and for two writes of one
+    /// task and index.
+    pub fn check_writes(&self, put: &PutWrites) -> Result<()> {
+        self.check_reference(&put.reference)?;
+        check_size("batch of writes", put.writes.len(), self.writes_max)?;
+        let mut places = std::collections::HashSet::with_capacity(put.writes.len());
+        for write in &put.writes {
+            if write.task.is_empty() {
+                return Err(Error::invalid("the task id of a write is empty"));
+            }
+            self.check_id("task id", &write.task)?;
+            self.check_id("task path", &write.task_path)?;
+            self.check_id("channel name", &write.channel)?;
+            self.check_payload("write", write.value.len_bytes())?;
+            if !places.insert((&write.task, write.index)) {
+                return Err(Error::invalid("two writes of one call have one task and index"));
+            }
+        }
+        check_thread_lifetime(put.lifetime)
+    }
+
+    /// Checks which checkpoint is read.
+    ///
+    /// # Errors
+    /// As [`check_reference`](Self::check_reference).
+    pub fn check_get(&self, get: &GetCheckpoint) -> Result<()> {
+        self.check_thread(&get.thread)?;
+        self.check_id("namespace", get.namespace.as_str())?;
+        get.id.as_ref().map_or(Ok(()), |id| self.check_checkpoint_id(id.as_str()))
+    }
+
+    /// Checks a listing and returns how many checkpoints its page may hold.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit of 0 and for a filter that holds a list or a map; as
+    /// [`check_reference`](Self::check_reference) for the ids.
+    pub fn check_list(&self, list: &ListCheckpoints) -> Result<usize> {
+        if let Some(thread) = &list.thread {
+            self.check_thread(thread)?;
+        }
+        if let Some(namespace) = &list.namespace {
+            self.check_id("namespace", namespace.as_str())?;
+        }
+        for id in [&list.id, &list.before].into_iter().flatten() {
+            self.check_checkpoint_id(id.as_str())?;
+        }
+        Metadata::new().matches(&list.filter)?;
+        self.check_metadata(&list.filter)?;
+        self.check_page(list.limit)
+    }
+
+    /// Checks a listing of threads and returns how many its page may hold.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit of 0.
+    pub fn check_list_threads(&self, list: &ListThreads) -> Result<usize> {
+        self.check_page(list.limit)
+    }
+
+    /// Checks a deletion.
+    ///
+    /// # Errors
+    /// As [`check_thread`](Self::check_thread); `Invalid` for a bad lifetime of the mark and
+    /// for [`Ownership::ParentIsLatest`].
+    pub fn check_delete(&self, delete: &DeleteThread) -> Result<()> {
+        self.check_thread(&delete.thread)?;
+        check_owner_of_all(&delete.ownership)?;
+        delete.tombstone.map_or(Ok(()), Limits::check_lifetime)
+    }
+
+    /// Checks a pruning of `threads`.
+    ///
+    /// # Errors
+    /// `Invalid` for a retention of 0 checkpoints or no time and for
+    /// [`Ownership::ParentIsLatest`]; `TooLarge` for too many threads.
+    pub fn check_prune(&self, threads: &[ThreadId], options: &PruneOptions) -> Result<()> {
+        check_size("list of threads", threads.len(), self.threads_max)?;
+        threads.iter().try_for_each(|thread| self.check_thread(thread))?;
+        check_owner_of_all(&options.ownership)?;
+        match options.retention {
+            Retention::KeepLast(0) => Err(Error::invalid("a retention keeps 0 checkpoints")),
+            Retention::MaxAge(Duration::ZERO) => Err(Error::invalid("a retention keeps no time")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks the ids of runs.
+    ///
+    /// # Errors
+    /// `Invalid` when one is empty, `TooLarge` when one is too long or there are too many.
+    pub fn check_runs(&self, runs: &[String]) -> Result<()> {
+        check_size("list of runs", runs.len(), self.threads_max)?;
+        for run in runs {
+            if run.is_empty() {
+                return Err(Error::invalid("the id of a run is empty"));
+            }
+            self.check_id("run id", run)?;
+        }
+        Ok(())
+    }
+
+    /// Checks whose history is read.
+    ///
+    /// # Errors
+    /// As [`check_reference`](Self::check_reference); `TooLarge` for too many channels.
+    pub fn check_history(&self, history: &HistoryOptions) -> Result<()> {
+        self.check_reference(&history.reference)?;
+        self.check_count("channels", history.channels.len())?;
+        history.channels.iter().try_for_each(|channel| self.check_id("channel name", channel))
+    }
+
+    fn check_page(&self, limit: usize) -> Result<usize> {
+        if limit == 0 {
+            return Err(Error::invalid("the limit of a page is 0"));
+        }
+        Ok(limit.min(self.page_items_max))
+    }
+
+    fn check_checkpoint_id(&self, id: &str) -> Result<()> {
+        if id.is_empty() {
+            return Err(Error::invalid("the checkpoint id is empty"));
+        }
+        self.check_id("checkpoint id", id)
+    }
+
+    fn check_id(&self, what: &'static str, id: &str) -> Result<()> {
+        check_size(what, id.len(), self.id_bytes_max)
+    }
+
+    fn check_payload(&self, what: &'static str, len: usize) -> Result<()> {
+        check_size(what, len, self.payload_bytes_max)
+    }
+
+    fn check_count(&self, what: &'static str, count: usize) -> Result<()> {
+        check_size(what, count, self.channels_max)
+    }
+
+    fn check_metadata(&self, metadata: &Metadata) -> Result<()> {
+        let mut bytes = 0;
+        for (name, value) in metadata.iter() {
+            self.check_id("metadata name", name)?;
+            bytes += name.len() + self.metadata_bytes(value, 1)?;
+        }
+        check_size("metadata", bytes, self.metadata_bytes_max)
+    }
+
+    fn metadata_bytes(&self, value: &MetadataValue, depth: usize) -> Result<usize> {
+        if depth > self.metadata_depth_max {
+            return Err(Error::too_large("metadata depth", depth, self.metadata_depth_max));
+        }
+        let mut bytes = 8;
+        match value {
+            MetadataValue::Scalar(Scalar::Text(text)) => bytes += text.len(),
+            MetadataValue::Scalar(_) => {}
+            MetadataValue::List(values) => {
+                for value in values {
+                    bytes += self.metadata_bytes(value, depth + 1)?;
+                }
+            }
+            MetadataValue::Map(values) => {
+                for (name, value) in values {
+                    self.check_id("metadata name", name)?;
+                    bytes += name.len() + self.metadata_bytes(value, depth + 1)?;
+                }
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+impl Default for CheckpointLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+fn check_thread_lifetime(lifetime: ThreadLifetime) -> Result<()> {
+    match lifetime {
+        ThreadLifetime::After(lifetime) => Limits::check_lifetime(lifetime),
+        ThreadLifetime::Default | ThreadLifetime::Pinned | ThreadLifetime::Keep => Ok(()),
+    }
+}
+
+fn check_owner_of_all(ownership: &Ownership) -> Result<()> {
+    if matches!(ownership, Ownership::ParentIsLatest) {
+        return Err(Error::invalid("there is no parent that could be the latest"));
+    }
+    Ok(())
+}
+
+fn check_size(what: &'static str, got: usize, limit: usize) -> Result<()> {
+    if got > limit { Err(Error::too_large(what, got, limit)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::checkpoint::{Checkpoint, Payload, PendingWrite};
+    use crate::{ErrorKind, Timestamp};
+
+    const LIMITS: CheckpointLimits = CheckpointLimits::DEFAULT;
+
+    fn put(thread: &str, id: &str) -> PutCheckpoint {
+        PutCheckpoint::new(thread, Checkpoint::new(id, Timestamp::from_unix_ms(0)))
+    }
+
+    fn kind(result: Result<()>) -> Option<ErrorKind> {
+        result.err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn ids_at_the_edges() {
+        let longest = "x".repeat(512);
+        let over = "x".repeat(513);
+        assert_eq!(kind(LIMITS.check_put(&put(&longest, &longest))), None);
+        assert_eq!(kind(LIMITS.check_put(&put(&over, "1"))), Some(ErrorKind::TooLarge));
+        assert_eq!(kind(LIMITS.check_put(&put("t", &over))), Some(ErrorKind::TooLarge));
+        assert_eq!(kind(LIMITS.check_put(&put("", "1"))), Some(ErrorKind::Invalid));
+        assert_eq!(kind(LIMITS.check_put(&put("t", ""))), Some(ErrorKind::Invalid));
+        let parent = put("t", "1").with_parent(Some(over.into()));
+        assert_eq!(kind(LIMITS.check_put(&parent)), Some(ErrorKind::TooLarge));
+    }
+
+    #[test]
+    fn a_value_needs_a_version() {
+        let value = put("t", "1").with_value("messages", Payload::new("json", "[]"));
+        assert_eq!(kind(LIMITS.check_put(&value)), Some(ErrorKind::Invalid));
+    }
+
+    #[test]
+    fn metadata_is_limited_in_size_and_depth() {
+        let text = put("t", "1").with_metadata(Metadata::new().with("a", "x".repeat(70_000)));
+        assert_eq!(kind(LIMITS.check_put(&text)), Some(ErrorKind::TooLarge));
+        let mut deep = MetadataValue::from(1);
+        for _ in 0..16 {
+            deep = MetadataValue::Map(BTreeMap::from([("in".into(), deep)]));
+        }
+        let deep = put("t", "1").with_metadata(Metadata::new().with("deep", deep));
+        assert_eq!(kind(LIMITS.check_put(&deep)), Some(ErrorKind::TooLarge));
+    }
+
+    #[test]
+    fn writes_have_a_task_and_places_of_their_own() {
+        let write =
+            |task: &str, index| PendingWrite::new(task, index, "c", Payload::new("json", "1"));
+        let put = |writes| PutWrites::new(CheckpointRef::new("t", "1"), writes);
+        assert_eq!(kind(LIMITS.check_writes(&put(vec![write("a", 0), write("a", 1)]))), None);
+        let twice = put(vec![write("a", 0), write("b", 0), write("a", 0)]);
+        assert_eq!(kind(LIMITS.check_writes(&twice)), Some(ErrorKind::Invalid));
+        let nobody = put(vec![write("", 0)]);
+        assert_eq!(kind(LIMITS.check_writes(&nobody)), Some(ErrorKind::Invalid));
+    }
+
+    #[test]
+    fn nothing_is_kept_by_accident() {
+        for retention in [Retention::KeepLast(0), Retention::MaxAge(Duration::ZERO)] {
+            let checked = LIMITS.check_prune(&["t".into()], &PruneOptions::new(retention));
+            assert_eq!(kind(checked), Some(ErrorKind::Invalid), "{retention:?}");
+        }
+        let latest = PruneOptions::new(Retention::KeepLatest);
+        assert_eq!(kind(LIMITS.check_prune(&[], &latest)), None);
+        let whose = latest.with_ownership(Ownership::ParentIsLatest);
+        assert_eq!(kind(LIMITS.check_prune(&[], &whose)), Some(ErrorKind::Invalid));
+    }
+}
