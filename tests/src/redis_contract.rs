@@ -18,8 +18,8 @@ pub fn trials(servers: &Running) -> Vec<Trial> {
         async move {
             let store = RedisStore::connect(&url).await?;
             let open = move |namespace| {
-                let opened = store.open(namespace);
-                async move { opened.map(|backend| Arc::new(backend) as Arc<dyn StateBackend>) }
+                let store = store.clone();
+                async move { Ok(Arc::new(store.open(namespace).await?) as Arc<dyn StateBackend>) }
             };
             Ok(Fixture::new(open))
         }

@@ -36,7 +36,7 @@ impl Context {
     /// Opens the namespace that was named in the store that `--store` names.
     pub(crate) async fn open(&self, access: Access) -> Result<Arc<dyn StateBackend>, Failure> {
         let namespace = self.namespace()?;
-        self.open_store(access).await?.namespace(namespace)
+        self.open_store(access).await?.namespace(namespace).await
     }
 
     /// Opens the store that `--store` names.

@@ -54,12 +54,15 @@ impl Store {
         Ok(Self::File { store, path, made })
     }
 
-    pub(crate) fn namespace(&self, namespace: Namespace) -> Result<Arc<dyn StateBackend>, Failure> {
+    pub(crate) async fn namespace(
+        &self,
+        namespace: Namespace,
+    ) -> Result<Arc<dyn StateBackend>, Failure> {
         Ok(match self {
             Self::Memory(store) => Arc::new(store.open(namespace)?),
             Self::File { store, .. } => Arc::new(store.open(namespace)?),
             #[cfg(feature = "redis")]
-            Self::Redis(store) => Arc::new(store.open(namespace)?),
+            Self::Redis(store) => Arc::new(store.open(namespace).await?),
         })
     }
 
@@ -94,7 +97,7 @@ pub(crate) async fn open(
     namespace: Namespace,
     access: Access,
 ) -> Result<Arc<dyn StateBackend>, Failure> {
-    Store::open(url, access).await?.namespace(namespace)
+    Store::open(url, access).await?.namespace(namespace).await
 }
 
 #[cfg(feature = "redis")]

@@ -41,14 +41,18 @@ pub(crate) struct Inner {
 }
 
 impl RedisBackend {
-    pub(crate) fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace) -> Self {
-        Self { inner: Arc::new(Inner::new(client, config, namespace)) }
+    pub(crate) fn new(
+        client: Client,
+        config: Arc<RedisConfig>,
+        namespace: Namespace,
+        keys: KeySpace,
+    ) -> Self {
+        Self { inner: Arc::new(Inner::new(client, config, namespace, keys)) }
     }
 }
 
 impl Inner {
-    fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace) -> Self {
-        let keys = KeySpace::new(&config.key_prefix, &namespace);
+    fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace, keys: KeySpace) -> Self {
         let limits = Limits::DEFAULT.with_value_bytes_max(config.value_bytes_max);
         let mut capabilities = [
             Capability::Expiry,

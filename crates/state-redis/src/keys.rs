@@ -3,10 +3,15 @@
 //! `<prefix>:<namespace>:<kind>:{<tag>}<rest>`. Prefix and namespace are escaped so that they
 //! hold no separator; the tag is what a cluster places the key by. An entry in a partition has
 //! the partition as tag and its name as rest, byte for byte; one without has its name as tag and
-//! no rest. `docs/key-layout.md` shows it with examples.
+//! no rest. Where the layout of the namespace gives the tag, the rest tells partition and name.
+//! `docs/key-layout.md` shows it with examples.
+
+mod placement;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use state_core::{Key, Namespace, Scope};
+
+pub(crate) use placement::Placement;
 
 /// What is stored under a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,22 +52,25 @@ impl Kind {
 pub(crate) struct KeySpace {
     /// `<prefix>:<namespace>:`, escaped.
     base: Bytes,
+    placement: Placement,
 }
 
 impl KeySpace {
-    pub(crate) fn new(prefix: &str, namespace: &Namespace) -> Self {
-        let mut base = BytesMut::new();
-        escape_strict(prefix.as_bytes(), &mut base);
-        base.put_u8(b':');
-        escape_strict(namespace.as_bytes(), &mut base);
-        base.put_u8(b':');
-        Self { base: base.freeze() }
+    pub(crate) fn new(prefix: &str, namespace: &Namespace, placement: Placement) -> Self {
+        Self { base: base(prefix, namespace), placement }
+    }
+
+    /// The key under which the layout of a namespace is recorded.
+    pub(crate) fn layout(prefix: &str, namespace: &Namespace) -> Bytes {
+        let mut built = BytesMut::from(base(prefix, namespace).as_ref());
+        built.put_u8(b'y');
+        built.freeze()
     }
 
     /// The key of an entry, a hash or a lease.
     pub(crate) fn key(&self, kind: Kind, key: &Key) -> Bytes {
-        let mut built = self.begin(kind, key, key.name().len());
-        if key.partition().is_some() {
+        let (mut built, told) = self.begin(kind, key, key.name().len());
+        if !told {
             built.put_slice(key.name());
         }
         built.freeze()
@@ -70,29 +78,47 @@ impl KeySpace {
 
     /// The key of the fencing marks beside `key`: in its slot, one per partition.
     pub(crate) fn fence(&self, key: &Key) -> Bytes {
-        self.begin(Kind::Fence, key, 0).freeze()
-    }
-
-    /// The key under which an operation on `key` is remembered: in its slot.
-    pub(crate) fn operation(&self, key: &Key, id: &[u8; 16]) -> Bytes {
-        let mut built = self.begin(Kind::Operation, key, 33 + key.name().len());
-        let id = format!("{:032x}:", u128::from_be_bytes(*id));
-        built.put_slice(id.as_bytes());
-        if key.partition().is_some() {
+        let (mut built, told) = self.begin(Kind::Fence, key, key.name().len());
+        if !told && key.partition().is_none() {
             built.put_slice(key.name());
         }
         built.freeze()
     }
 
-    fn begin(&self, kind: Kind, key: &Key, more: usize) -> BytesMut {
-        let tag = key.partition().unwrap_or_else(|| key.name());
-        let mut built = BytesMut::with_capacity(self.base.len() + tag.len() + more + 8);
+    /// The key under which an operation on `key` is remembered: in its slot.
+    pub(crate) fn operation(&self, key: &Key, id: &[u8; 16]) -> Bytes {
+        let (mut built, told) = self.begin(Kind::Operation, key, 33 + key.name().len());
+        let id = format!("{:032x}:", u128::from_be_bytes(*id));
+        built.put_slice(id.as_bytes());
+        if !told {
+            built.put_slice(key.name());
+        }
+        built.freeze()
+    }
+
+    /// What stands before the name, and whether the tag has told the name already.
+    fn begin(&self, kind: Kind, key: &Key, more: usize) -> (BytesMut, bool) {
+        let tag = self.placement.tag(key);
+        let partition = key.partition();
+        let own = partition.unwrap_or_else(|| key.name());
+        let size = self.base.len() + tag.as_ref().map_or(0, Bytes::len) + own.len() + more + 16;
+        let mut built = BytesMut::with_capacity(size);
         built.put_slice(&self.base);
-        built.put_u8(kind.letter(key.partition().is_some()));
+        built.put_u8(kind.letter(partition.is_some()));
         built.put_slice(b":{");
-        escape_tag(tag, &mut built);
+        let placed = tag.is_some();
+        match tag {
+            // An empty tag is none at all; no escaped tag is this.
+            Some(tag) if tag.is_empty() => built.put_u8(b'%'),
+            Some(tag) => escape_tag(&tag, &mut built),
+            None => escape_tag(own, &mut built),
+        }
         built.put_u8(b'}');
-        built
+        if let Some(partition) = partition.filter(|_| placed) {
+            escape_tag(partition, &mut built);
+            built.put_u8(b'}');
+        }
+        (built, !placed && partition.is_none())
     }
 
     /// The key that an entry or hash is stored under; `None` for keys of others.
@@ -100,40 +126,52 @@ impl KeySpace {
         let rest = stored.strip_prefix(self.base.as_ref())?;
         let (letter, rest) = rest.split_first()?;
         let rest = rest.strip_prefix(b":{")?;
-        let end = rest.iter().position(|byte| *byte == b'}')?;
-        let (tag, rest) = rest.split_at_checked(end)?;
-        let name = rest.strip_prefix(b"}")?;
-        let tag = unescape(tag)?;
-        if *letter == kind.letter(true) && !name.is_empty() {
-            return Some(Key::in_partition(tag, Bytes::copy_from_slice(name)));
+        let (tag, rest) = until_brace(rest)?;
+        let partitioned = *letter == kind.letter(true);
+        if !partitioned && *letter != kind.letter(false) {
+            return None;
         }
-        (*letter == kind.letter(false) && name.is_empty()).then(|| Key::new(tag))
+        let (partition, name) = match (&self.placement, partitioned) {
+            (Placement::Own, true) => (Some(unescape(tag)?), rest),
+            (Placement::Own, false) => return rest.is_empty().then_some(Key::new(unescape(tag)?)),
+            (_, true) => {
+                let (partition, name) = until_brace(rest)?;
+                (Some(unescape(partition)?), name)
+            }
+            (_, false) => (None, rest),
+        };
+        (!name.is_empty()).then(|| Key::from_parts(partition, Bytes::copy_from_slice(name)))
     }
 
     /// A pattern for `SCAN MATCH` that covers every key of the kind in the scope whose name begins
     /// with `prefix`, and perhaps others: what is found is read and compared again.
     pub(crate) fn pattern(&self, kind: Kind, prefix: &Bytes, scope: &Scope) -> Bytes {
+        let own = matches!(self.placement, Placement::Own);
         let mut tag = BytesMut::new();
         let mut literal = BytesMut::new();
         match scope {
-            Scope::Unpartitioned => {
+            Scope::Unpartitioned if own => {
                 tag.put_u8(b'{');
                 escape_tag(prefix, &mut tag);
                 escape_glob(&tag, &mut literal);
                 self.glob(&[kind.letter(false)], &literal, b"")
             }
+            Scope::Unpartitioned => self.glob(&[kind.letter(false)], b"{*}", prefix),
             Scope::Partition(partition) => {
-                tag.put_u8(b'{');
+                tag.put_slice(if own { b"{" } else { b"}" });
                 escape_tag(partition, &mut tag);
                 tag.put_u8(b'}');
+                if !own {
+                    literal.put_slice(b"{*");
+                }
                 escape_glob(&tag, &mut literal);
                 self.glob(&[kind.letter(true)], &literal, prefix)
             }
-            // Names without a partition are in the tag, escaped; those in one are behind it.
+            // Names without a partition may be in the tag, escaped; those in one are behind it.
             _ => {
                 let letters = [b'[', kind.letter(true), kind.letter(false), b']'];
                 escape_tag(prefix, &mut tag);
-                let same = tag.as_ref() == prefix.as_ref();
+                let same = !own || tag.as_ref() == prefix.as_ref();
                 self.glob(&letters, b"{*", if same { prefix } else { b"" })
             }
         }
@@ -172,6 +210,22 @@ fn escape_tag(bytes: &[u8], out: &mut BytesMut) {
     }
 }
 
+/// `<prefix>:<namespace>:`, escaped.
+fn base(prefix: &str, namespace: &Namespace) -> Bytes {
+    let mut base = BytesMut::new();
+    escape_strict(prefix.as_bytes(), &mut base);
+    base.put_u8(b':');
+    escape_strict(namespace.as_bytes(), &mut base);
+    base.put_u8(b':');
+    base.freeze()
+}
+
+/// What stands before the first closing brace, and what stands behind it.
+fn until_brace(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'}')?;
+    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
+}
+
 fn escaped(byte: u8, out: &mut BytesMut) {
     out.put_slice(format!("%{byte:02X}").as_bytes());
 }
@@ -202,58 +256,4 @@ fn escape_glob(bytes: &[u8], out: &mut BytesMut) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    const ODD: [&str; 14] =
-        ["a", "b", "ab", ":", "a:b", "{", "}", "{a}", "%", "%7D", "*?[]", "\0", "\r\n", "V:{a}"];
-
-    #[test]
-    fn no_two_places_share_a_key_and_every_key_reads_back() {
-        let mut seen = HashMap::new();
-        for namespace in ODD {
-            let space = KeySpace::new("state", &Namespace::new(namespace).unwrap());
-            let mut keys: Vec<Key> = ODD.iter().map(|name| Key::from(*name)).collect();
-            for partition in ODD {
-                keys.extend(ODD.iter().map(|name| Key::in_partition(partition, *name)));
-            }
-            for key in keys {
-                for kind in [Kind::Entry, Kind::Hash, Kind::Lease] {
-                    let stored = space.key(kind, &key);
-                    assert_eq!(space.read(kind, &stored).as_ref(), Some(&key), "{stored:?}");
-                    let place = (namespace, format!("{kind:?}"), key.clone());
-                    assert_eq!(seen.insert(stored, place), None);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_belongs_together_has_one_tag() {
-        let space = KeySpace::new("state", &Namespace::default());
-        let tag = |stored: Bytes| {
-            let text = stored.escape_ascii().to_string();
-            let start = text.find('{').unwrap();
-            text.get(start..=text.find('}').unwrap()).unwrap().to_owned()
-        };
-        for key in [Key::from("a}b"), Key::in_partition("p}q", "n{x}")] {
-            let tags = [
-                tag(space.key(Kind::Entry, &key)),
-                tag(space.key(Kind::Hash, &key)),
-                tag(space.fence(&key)),
-                tag(space.operation(&key, &[7; 16])),
-            ];
-            assert!(tags.iter().all(|other| *other == tags[0]), "{tags:?}");
-        }
-    }
-
-    #[test]
-    fn a_plain_key_stays_readable() {
-        let space = KeySpace::new("state", &Namespace::new("shop").unwrap());
-        assert_eq!(space.key(Kind::Entry, &"user:7".into()), "state:shop:V:{user:7}");
-        let placed = Key::in_partition("user:7", "cart");
-        assert_eq!(space.key(Kind::Entry, &placed), "state:shop:v:{user:7}cart");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod connect;
 mod errors;
 mod frame;
 mod keys;
+mod layout;
 mod retry;
 mod scripts;
 mod stats;
@@ -15,4 +16,5 @@ mod topology;
 
 pub use backend::RedisBackend;
 pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};
+pub use layout::{NamespaceOptions, Partitioner, Placed};
 pub use store::RedisStore;

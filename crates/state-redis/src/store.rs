@@ -7,6 +7,8 @@ use state_core::{Namespace, Result};
 use crate::backend::RedisBackend;
 use crate::client::Client;
 use crate::config::RedisConfig;
+use crate::keys::{KeySpace, Placement};
+use crate::layout::{self, NamespaceOptions};
 
 /// A Redis or Valkey installation: one server, a Sentinel group or a cluster.
 ///
@@ -18,7 +20,7 @@ use crate::config::RedisConfig;
 /// use state_redis::RedisStore;
 ///
 /// let store = RedisStore::connect("redis://127.0.0.1:6379").await?;
-/// let carts = store.open(Namespace::new("carts")?)?;
+/// let carts = store.open(Namespace::new("carts")?).await?;
 /// carts.put("user:7", "3 apples").await?;
 /// # Ok(()) }
 /// ```
@@ -48,13 +50,36 @@ impl RedisStore {
         Ok(Self { client, config: Arc::new(config) })
     }
 
-    /// Opens `namespace`; every opening of it, in any process, sees the same entries. No round
-    /// trip.
+    /// Opens `namespace` as it is; every opening of it, in any process, sees the same entries. One
+    /// round trip.
     ///
     /// # Errors
-    /// None today.
-    pub fn open(&self, namespace: Namespace) -> Result<RedisBackend> {
-        Ok(RedisBackend::new(self.client.clone(), Arc::clone(&self.config), namespace))
+    /// `Invalid` when the namespace needs a partitioner, `Unsupported` when a later version of this
+    /// driver laid it out; `Unavailable`, `Denied` and whatever else the server may refuse.
+    pub async fn open(&self, namespace: Namespace) -> Result<RedisBackend> {
+        self.open_with(namespace, NamespaceOptions::new()).await
+    }
+
+    /// Opens `namespace` with a layout of your choice. One round trip.
+    ///
+    /// A namespace has one layout for good: the first opening, with options or without, decides and
+    /// records it. Later openings take what is recorded, and are refused if they ask for something
+    /// else. `clear` keeps the layout.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and `Invalid`, naming the field, for an option that is not as the
+    /// namespace was laid out.
+    pub async fn open_with(
+        &self,
+        namespace: Namespace,
+        options: NamespaceOptions,
+    ) -> Result<RedisBackend> {
+        let record = KeySpace::layout(&self.config.key_prefix, &namespace);
+        let layout = layout::agree(&self.client, &record, &options).await;
+        let layout = layout.map_err(|error| error.with_op("open"))?;
+        let placement = Placement::new(&layout, options.partitioner);
+        let keys = KeySpace::new(&self.config.key_prefix, &namespace, placement);
+        Ok(RedisBackend::new(self.client.clone(), Arc::clone(&self.config), namespace, keys))
     }
 
     /// The settings.

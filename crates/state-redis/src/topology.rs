@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 pub(crate) use node::Node;
 pub(crate) use routes::{Routes, Shard};
-pub(crate) use slots::slot_of;
+pub(crate) use slots::{SLOTS, slot_of};
 
 use crate::config::{self, Address, RedisConfig};
 use crate::connect::{Connector, Purpose, Trouble, pause};

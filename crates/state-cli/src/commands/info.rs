@@ -82,7 +82,7 @@ struct OperationDocument {
 pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let namespace = context.namespace()?;
     let opened = context.open_store(Access::Existing).await?;
-    let store = opened.namespace(namespace)?;
+    let store = opened.namespace(namespace).await?;
     let namespaces = namespaces(&opened).await?;
     let health = store.health().await?;
     let document = document(
@@ -110,7 +110,7 @@ async fn namespaces(opened: &Store) -> Result<Option<Vec<NamespaceDocument>>, Fa
     let mut namespaces = Vec::with_capacity(known.len());
     for namespace in known {
         let name = namespace.to_string();
-        let entries = opened.namespace(namespace)?.memory_usage().await?.entries;
+        let entries = opened.namespace(namespace).await?.memory_usage().await?.entries;
         namespaces.push(NamespaceDocument { namespace: name, entries });
     }
     Ok(Some(namespaces))
