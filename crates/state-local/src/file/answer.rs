@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 /// The two ends of one answer.
 pub(super) fn answer<T>() -> (Sender<T>, Receiver<T>) {
     let slot = Arc::new(Mutex::new(Slot { value: None, waker: None, gone: false }));
-    (Sender(Arc::clone(&slot)), Receiver(slot))
+    (Sender(Some(Arc::clone(&slot))), Receiver(slot))
 }
 
 #[derive(Debug)]
@@ -23,17 +23,17 @@ struct Slot<T> {
 
 /// Gives the answer; the receiver learns it when this goes without one.
 #[derive(Debug)]
-pub(super) struct Sender<T>(Arc<Mutex<Slot<T>>>);
+pub(super) struct Sender<T>(Option<Arc<Mutex<Slot<T>>>>);
 
 impl<T> Sender<T> {
-    pub(super) fn send(self, value: T) {
-        self.0.lock().value = Some(value);
+    pub(super) fn send(mut self, value: T) {
+        self.end(Some(value));
     }
-}
 
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        let mut slot = self.0.lock();
+    fn end(&mut self, value: Option<T>) {
+        let Some(slot) = self.0.take() else { return };
+        let mut slot = slot.lock();
+        slot.value = value;
         slot.gone = true;
         let waker = slot.waker.take();
         // Woken without the lock: a waker may run anything.
@@ -41,6 +41,12 @@ impl<T> Drop for Sender<T> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.end(None);
     }
 }
 

@@ -13,7 +13,7 @@ use state_core::{FenceToken, Key, OwnerId, Timestamp, Version};
 
 use crate::tables::{HashHead, Head, LeaseRecord, Record};
 
-pub(super) use change::{event, of_event};
+pub(super) use change::{EventBlock, Events, events};
 pub(super) use operation::{of_remembered, remembered};
 
 /// The version of all record formats.
@@ -44,7 +44,7 @@ pub(super) enum Kind {
     Lease = 7,
     Fence = 8,
     Operation = 9,
-    Event = 10,
+    Events = 10,
 }
 
 /// What is counted of a namespace.
@@ -54,7 +54,7 @@ pub(super) struct Counts {
     pub(super) version: u64,
     /// Entries and hashes.
     pub(super) records: u64,
-    /// The number of the oldest event that is stored.
+    /// The number of the oldest event that is stored, which begins a block.
     pub(super) first_event: u64,
     /// The number that the next event gets.
     pub(super) next_event: u64,
@@ -67,12 +67,9 @@ impl Counts {
 
 /// Puts `body` into a record.
 pub(super) fn seal(kind: Kind, key: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + body.len() + 4);
-    bytes.push(FORMAT);
-    bytes.extend_from_slice(body);
-    let sum = checksum(kind, key, &bytes);
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
+    let mut record = Output::record(body.len());
+    record.bytes(body);
+    record.seal(kind, key)
 }
 
 /// Takes the body out of a record; `None` when the record is not what was stored at `key`.
@@ -87,11 +84,13 @@ pub(super) fn unseal<'a>(kind: Kind, key: &[u8], record: &'a [u8]) -> Option<&'a
     }
 }
 
-pub(super) fn of_entry(key: &[u8], record: &Record) -> Vec<u8> {
+/// Puts the record of an entry in place of what is in `bytes`.
+pub(super) fn write_entry(bytes: &mut Vec<u8>, key: &[u8], record: &Record) {
+    bytes.clear();
+    bytes.reserve(ENTRY_HEAD_BYTES + record.value.len());
     let sum = crc32c::crc32c(&record.value);
-    let mut bytes = entry_head(key, record.version, record.deadline, sum);
+    write_entry_head(bytes, key, record.version, record.deadline, sum);
     bytes.extend_from_slice(&record.value);
-    bytes
 }
 
 /// The record of an entry with another deadline.
@@ -101,7 +100,8 @@ pub(super) fn of_moved_entry(
     deadline: Option<Timestamp>,
 ) -> Option<Vec<u8>> {
     let (head, sum) = read_entry_head(key, old)?;
-    let mut bytes = entry_head(key, head.version, deadline, sum);
+    let mut bytes = Vec::with_capacity(old.len());
+    write_entry_head(&mut bytes, key, head.version, deadline, sum);
     bytes.extend_from_slice(old.get(ENTRY_HEAD_BYTES..)?);
     Some(bytes)
 }
@@ -121,15 +121,21 @@ pub(super) fn entry(key: &[u8], record: &[u8]) -> Option<Record> {
     })
 }
 
-fn entry_head(key: &[u8], version: Version, deadline: Option<Timestamp>, sum: u32) -> Vec<u8> {
-    let mut bytes = vec![FORMAT, u8::from(deadline.is_some())];
+/// Appends to `bytes`, which is empty.
+fn write_entry_head(
+    bytes: &mut Vec<u8>,
+    key: &[u8],
+    version: Version,
+    deadline: Option<Timestamp>,
+    sum: u32,
+) {
+    bytes.extend_from_slice(&[FORMAT, u8::from(deadline.is_some())]);
     bytes.extend_from_slice(version.as_bytes());
     let ms = deadline.map_or(0, Timestamp::unix_ms);
     bytes.extend_from_slice(&ms.to_le_bytes());
     bytes.extend_from_slice(&sum.to_le_bytes());
-    let sum = checksum(Kind::Entry, key, &bytes);
+    let sum = checksum(Kind::Entry, key, bytes);
     bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
 }
 
 fn read_entry_head(key: &[u8], record: &[u8]) -> Option<(Head, u32)> {
@@ -220,6 +226,21 @@ fn checksum(kind: Kind, key: &[u8], sealed: &[u8]) -> u32 {
 pub(super) struct Output(pub(super) Vec<u8>);
 
 impl Output {
+    /// What becomes a record: its format and nothing else yet.
+    fn record(body_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(1 + body_bytes + 4);
+        bytes.push(FORMAT);
+        Self(bytes)
+    }
+
+    /// The record, bound to its place.
+    fn seal(self, kind: Kind, key: &[u8]) -> Vec<u8> {
+        let Self(mut bytes) = self;
+        let sum = checksum(kind, key, &bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
     fn byte(&mut self, byte: u8) -> &mut Self {
         self.0.push(byte);
         self
@@ -303,9 +324,13 @@ impl<'a> Input<'a> {
         Some(Key::from_parts(partition, Bytes::copy_from_slice(self.counted()?)))
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// `read`, if nothing is left over.
     fn end<T>(self, read: T) -> Option<T> {
-        self.0.is_empty().then_some(read)
+        self.is_empty().then_some(read)
     }
 }
 

@@ -67,14 +67,14 @@ pub(super) fn of_operation(prefix: &[u8], key: &Key, id: OpId) -> Vec<u8> {
     bytes
 }
 
-/// An event of the change log.
+/// A block of the change log that begins with the event `sequence`.
 pub(super) fn of_event(prefix: &[u8], sequence: u64) -> Vec<u8> {
     let mut bytes = prefix.to_vec();
     bytes.extend_from_slice(&sequence.to_be_bytes());
     bytes
 }
 
-/// The number of the event that was stored as a prefix followed by `stored`.
+/// The number of the first event of the block that was stored as a prefix followed by `stored`.
 pub(super) fn event(stored: &[u8]) -> Option<u64> {
     stored.try_into().ok().map(u64::from_be_bytes)
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -19,12 +20,24 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     works: VecDeque<Box<dyn Work>>,
+    /// How many works the writer thread waits for.
+    wanted: usize,
     tasks: VecDeque<Task>,
     /// The session that has failed a reader.
     failed_session: Option<u64>,
     closed: bool,
     /// Who waits for room.
     senders: Vec<Waker>,
+}
+
+/// How the writer thread waits for works to come together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gathering {
+    /// Works that may be expected: those of the callers who have just been answered, who may well
+    /// come again, besides those that wait already.
+    pub(super) answered: usize,
+    /// How long it waits at most.
+    pub(super) patience: Duration,
 }
 
 /// What the writer thread does next.
@@ -61,7 +74,9 @@ impl Queue {
                 return Poll::Pending;
             }
             state.works.push_back(taken);
-            self.filled.notify_one();
+            if state.works.len() >= state.wanted {
+                self.filled.notify_one();
+            }
             Poll::Ready(Ok(()))
         })
         .await
@@ -98,8 +113,17 @@ impl Queue {
     }
 
     /// Waits for something to do; up to `works_max` works at once.
-    pub(super) fn next(&self, works_max: usize) -> Next {
+    ///
+    /// Without the `gathering`, works that are sent again and again would fall apart into groups
+    /// that follow each other, and each group costs a commit.
+    pub(super) fn next(&self, works_max: usize, gathering: Gathering) -> Next {
+        let works_max = works_max.max(1);
         let mut state = self.state.lock();
+        let mut expected = gathering.answered.saturating_add(state.works.len());
+        expected = expected.min(works_max).min(self.waiting_max);
+        if gathering.patience.is_zero() {
+            expected = 1;
+        }
         loop {
             if let Some(session) = state.failed_session.take() {
                 return Next::Reopen(session);
@@ -107,8 +131,8 @@ impl Queue {
             if let Some(task) = state.tasks.pop_front() {
                 return Next::Task(task);
             }
-            if !state.works.is_empty() {
-                let count = state.works.len().min(works_max.max(1));
+            if state.works.len() >= expected.max(1) || state.closed && !state.works.is_empty() {
+                let count = state.works.len().min(works_max);
                 let works = state.works.drain(..count).collect();
                 wake(std::mem::take(&mut state.senders), state);
                 return Next::Works(works);
@@ -116,7 +140,12 @@ impl Queue {
             if state.closed {
                 return Next::Close;
             }
-            self.filled.wait(&mut state);
+            state.wanted = expected;
+            if expected <= 1 {
+                self.filled.wait(&mut state);
+            } else if self.filled.wait_for(&mut state, gathering.patience).timed_out() {
+                expected = 1;
+            }
         }
     }
 }
@@ -126,5 +155,84 @@ fn wake(wakers: Vec<Waker>, state: parking_lot::MutexGuard<'_, State>) {
     drop(state);
     for waker in wakers {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use state_core::Namespace;
+
+    use super::super::namespace::Namespaced;
+    use super::super::tables::FileTables;
+    use super::super::work::Failure;
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    #[derive(Debug)]
+    struct Nothing(std::sync::Arc<Namespaced>);
+
+    impl Work for Nothing {
+        fn namespace(&self) -> &std::sync::Arc<Namespaced> {
+            &self.0
+        }
+
+        fn run(&mut self, _tables: &mut FileTables<'_>) {}
+
+        fn tell(self: Box<Self>, _committed: Result<(), &Failure>) {}
+    }
+
+    fn push(queue: &Queue) {
+        let namespaced = Namespaced::new(Namespace::default(), [0; 16], 1);
+        let work = Box::new(Nothing(namespaced.into()));
+        queue.push(work).now_or_never().unwrap().unwrap();
+    }
+
+    fn taken(queue: &Queue, answered: usize, patience: Duration) -> usize {
+        match queue.next(10, Gathering { answered, patience }) {
+            Next::Works(works) => works.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn those_who_were_answered_are_waited_for() {
+        let queue = Queue::new(100);
+        push(&queue);
+        std::thread::scope(|scope| {
+            let pushing = scope.spawn(|| {
+                // Long enough for a queue that does not wait to be caught, as a rule.
+                std::thread::park_timeout(Duration::from_millis(20));
+                (0..3).for_each(|_| push(&queue));
+            });
+            assert_eq!(taken(&queue, 3, LONG), 4);
+            pushing.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn nobody_waits_for_those_who_stay_away() {
+        let queue = Queue::new(100);
+        push(&queue);
+        assert_eq!(taken(&queue, 3, Duration::from_millis(1)), 1);
+        push(&queue);
+        assert_eq!(taken(&queue, 3, Duration::ZERO), 1);
+        push(&queue);
+        assert_eq!(taken(&queue, 0, LONG), 1);
+    }
+
+    #[test]
+    fn no_more_is_waited_for_than_fits() {
+        let queue = Queue::new(2);
+        push(&queue);
+        push(&queue);
+        assert_eq!(taken(&queue, 5, LONG), 2);
+        let queue = Queue::new(100);
+        (0..12).for_each(|_| push(&queue));
+        assert_eq!(taken(&queue, 5, LONG), 10);
+        queue.close();
+        assert_eq!(taken(&queue, 5, LONG), 2);
+        assert!(matches!(queue.next(10, Gathering { answered: 2, patience: LONG }), Next::Close));
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use redb::ReadableTable;
 use state_core::{FenceToken, Key, OpId, Result, Timestamp};
 
-use super::format::{self, Counts, Kind};
+use super::format::{self, Counts, Events, Kind};
 use super::keys;
 use super::names::{Name, Raw};
 use super::place::Place;
@@ -27,6 +27,9 @@ pub(super) trait Source {
     fn counts(&self) -> Result<Counts>;
     /// Events that are retained.
     fn events_max(&self) -> u64;
+    /// Events that are not stored yet and follow those that are, as a block and its first
+    /// number.
+    fn unwritten(&self) -> Option<(u64, Events)>;
     /// Told of every error of the engine.
     fn failed(&self);
 
@@ -72,6 +75,20 @@ pub(super) fn walk<S: Source>(
         }
     }
     Ok(())
+}
+
+/// The number of the first event of the block that holds the event `sequence`, if it is stored.
+pub(super) fn block_of<S: Source>(source: &S, sequence: u64) -> Result<Option<u64>> {
+    let prefix = source.prefix();
+    let (first, last) = (keys::of_event(prefix, 0), keys::of_event(prefix, sequence));
+    let table = source.table(Name::Events)?;
+    let range = ReadableTable::range::<&[u8]>(table, first.as_slice()..=last.as_slice());
+    let block = range.map_err(|error| source.failure(error))?.next_back();
+    let Some(block) = block.transpose().map_err(|error| source.failure(error))? else {
+        return Ok(None);
+    };
+    let first = block.0.value().get(prefix.len()..).and_then(keys::event);
+    first.map(Some).ok_or_else(|| corrupt("event"))
 }
 
 /// Visits keys and records of a table that is ordered by key, as far as `visit` wants.
@@ -224,35 +241,62 @@ impl<S: Source> Read for S {
 
     fn events(&self, from: u64, limit: usize) -> Result<Vec<LoggedEvent>> {
         let bounds = self.log_bounds()?;
-        let mut events = Vec::new();
+        let events = Vec::new();
         if limit == 0 || from >= bounds.next {
             return Ok(events);
         }
         let prefix = self.prefix();
-        let mut expected = from.max(bounds.oldest);
-        let start = keys::of_event(prefix, expected);
-        let end = keys::of_event(prefix, bounds.next);
-        walk(self, Name::Events, Bound::Included(&start), &end, |stored, record| {
-            let sequence = stored.get(prefix.len()..).and_then(keys::event);
-            let (Some(sequence), Some(event)) = (sequence, format::event(stored, record)) else {
-                return Err(corrupt("event"));
-            };
-            if sequence != expected {
-                return Err(corrupt("change log"));
-            }
-            expected = sequence.saturating_add(1);
-            let nonce = mark(event.session, sequence);
-            events.push(LoggedEvent { sequence, nonce, change: event.change });
-            Ok(if events.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            })
-        })?;
-        if events.len() < limit && expected < bounds.next {
+        let mut told = Told { next: from.max(bounds.oldest), limit, events };
+        let unwritten = self.unwritten();
+        let stored_end = unwritten.as_ref().map_or(bounds.next, |(first, _)| *first);
+        if told.next < stored_end
+            && let Some(first) = block_of(self, told.next)?
+        {
+            let start = keys::of_event(prefix, first);
+            let end = keys::of_event(prefix, stored_end);
+            walk(self, Name::Events, Bound::Included(&start), &end, |stored, record| {
+                let first = stored.get(prefix.len()..).and_then(keys::event);
+                let (Some(first), Some(block)) = (first, format::events(stored, record)) else {
+                    return Err(corrupt("event"));
+                };
+                told.add(first, block)
+            })?;
+        }
+        if let Some((first, block)) = unwritten
+            && told.events.len() < limit
+        {
+            let _full = told.add(first, block)?;
+        }
+        if told.events.len() < limit && told.next < bounds.next {
             return Err(corrupt("change log"));
         }
-        Ok(events)
+        Ok(told.events)
+    }
+}
+
+/// Events that are being read.
+struct Told {
+    /// The number of the event that comes next.
+    next: u64,
+    limit: usize,
+    events: Vec<LoggedEvent>,
+}
+
+impl Told {
+    /// Takes those of a block that are wanted, and says whether to go on.
+    fn add(&mut self, first: u64, block: Events) -> Result<ControlFlow<()>> {
+        let skipped = self.next.checked_sub(first).and_then(|skip| usize::try_from(skip).ok());
+        let skipped = skipped.filter(|skip| *skip == 0 || self.events.is_empty());
+        let skipped = skipped.filter(|skip| *skip < block.changes.len());
+        let skipped = skipped.ok_or_else(|| corrupt("change log"))?;
+        let room = self.limit.saturating_sub(self.events.len());
+        for change in block.changes.into_iter().skip(skipped).take(room) {
+            let nonce = mark(block.session, self.next);
+            self.events.push(LoggedEvent { sequence: self.next, nonce, change });
+            self.next = self.next.saturating_add(1);
+        }
+        let is_full = self.events.len() >= self.limit;
+        Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 

@@ -101,13 +101,8 @@ impl Space for FileSpace {
         work: impl FnOnce(&mut Tx<'_>) -> Result<R> + Send + 'static,
     ) -> impl Future<Output = Result<R>> + Send {
         let (sender, receiver) = answer();
-        let work = Box::new(Ruled {
-            namespace: Arc::clone(&self.namespace),
-            rules: self.rules.clone(),
-            clock: Arc::clone(&self.clock),
-            work,
-            sender,
-        });
+        let (namespace, clock) = (Arc::clone(&self.namespace), Arc::clone(&self.clock));
+        let work = Box::new(Ruled::new(namespace, self.rules.clone(), clock, work, sender));
         async move {
             if self.shared.queue.push(work).await.is_err() {
                 return Err(self.shared.place.closed());

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redb::{Table, WriteTransaction};
 use state_core::{Change, FenceToken, Key, OpId, Result, Timestamp, Version};
 
-use super::format::{self, Counts, Kind};
+use super::format::{self, Counts, EventBlock, Events, Kind};
 use super::keys;
 use super::names::{ByName, Name, Once, Raw};
 use super::namespace::Namespaced;
@@ -22,6 +22,8 @@ use crate::tables::{
 /// Events past those that are retained which may lie in the file, so that not every commit
 /// has to touch the old end of the change log too.
 const EVENTS_SLACK_MAX: u64 = 1_024;
+/// Events of one block, of which one may lie in the file past those and half out of date.
+const BLOCK_EVENTS_MAX: u64 = 256;
 
 /// The tables of the transaction that writes, in the namespace that was entered last.
 ///
@@ -33,12 +35,11 @@ pub(super) struct FileTables<'txn> {
     open: ByName<OnceCell<Table<'txn, Raw, Raw>>>,
     /// Makes versions and events of this session differ from those of every other.
     session: u64,
-    namespace: Arc<Namespaced>,
-    counts: Counts,
-    /// Namespaces that were written before the current one, and what is counted of them.
-    left: BTreeMap<Vec<u8>, Counts>,
-    /// Namespaces whose watchers are to be woken.
-    logged: Vec<Arc<Namespaced>>,
+    current: Entered,
+    /// Namespaces that were entered before the current one.
+    left: BTreeMap<Vec<u8>, Entered>,
+    /// Where records are put together.
+    buffer: Vec<u8>,
     /// What the transaction wrote, in bytes.
     written_bytes: usize,
     /// Whether anything was written; the second only tells of what a failed work must not.
@@ -47,6 +48,22 @@ pub(super) struct FileTables<'txn> {
     spoiled: Cell<bool>,
     /// Whether the engine itself has failed.
     engine_failed: Cell<bool>,
+}
+
+/// A namespace that the transaction has entered.
+struct Entered {
+    namespace: Arc<Namespaced>,
+    counts: Counts,
+    /// Events that are not stored yet.
+    block: Option<EventBlock>,
+    /// Whether its change log has grown, so that its watchers are to be woken.
+    logged: bool,
+}
+
+impl Entered {
+    fn new(namespace: Arc<Namespaced>) -> Self {
+        Self { namespace, counts: Counts::NEW, block: None, logged: false }
+    }
 }
 
 impl<'txn> FileTables<'txn> {
@@ -61,32 +78,33 @@ impl<'txn> FileTables<'txn> {
             transaction,
             open: ByName::default(),
             session,
-            namespace,
-            counts: Counts::NEW,
+            current: Entered::new(namespace),
             left: BTreeMap::new(),
-            logged: Vec::new(),
+            buffer: Vec::new(),
             written_bytes: 0,
             changed: false,
             changed_data: false,
             spoiled: Cell::new(false),
             engine_failed: Cell::new(false),
         };
-        tables.counts = tables.stored_counts()?;
+        tables.current.counts = tables.stored_counts()?;
         Ok(tables)
     }
 
     /// Goes to a namespace and begins a piece of work.
     pub(super) fn enter(&mut self, namespace: &Arc<Namespaced>) -> Result<()> {
         self.changed_data = false;
-        if Arc::ptr_eq(&self.namespace, namespace) {
+        if Arc::ptr_eq(&self.current.namespace, namespace) {
             return Ok(());
         }
-        self.left.insert(self.namespace.prefix.clone(), self.counts);
-        self.namespace = Arc::clone(namespace);
-        self.counts = match self.left.remove(&namespace.prefix) {
-            Some(counts) => counts,
-            None => self.stored_counts()?,
-        };
+        let known = self.left.remove(&namespace.prefix);
+        let is_known = known.is_some();
+        let entered = known.unwrap_or_else(|| Entered::new(Arc::clone(namespace)));
+        let left = std::mem::replace(&mut self.current, entered);
+        self.left.insert(left.namespace.prefix.clone(), left);
+        if !is_known {
+            self.current.counts = self.stored_counts()?;
+        }
         Ok(())
     }
 
@@ -117,38 +135,63 @@ impl<'txn> FileTables<'txn> {
 
     /// Writes what is counted, and returns the namespaces whose change log has grown.
     pub(super) fn finish(mut self, commit: u64) -> Result<Vec<Arc<Namespaced>>> {
-        let mut all = std::mem::take(&mut self.left);
-        all.insert(self.namespace.prefix.clone(), self.counts);
-        for (prefix, mut counts) in all {
-            if counts == Counts::NEW {
-                continue;
+        let mut logged = Vec::new();
+        loop {
+            if self.current.counts != Counts::NEW {
+                self.write_block()?;
+                self.drop_old_events()?;
+                let key = format::counts_key(self.prefix());
+                let record = format::of_counts(&key, self.current.counts);
+                self.insert(Name::Meta, &key, &record)?;
             }
-            self.drop_old_events(&prefix, &mut counts)?;
-            let key = format::counts_key(&prefix);
-            let record = format::of_counts(&key, counts);
-            self.insert(Name::Meta, &key, &record)?;
+            if self.current.logged {
+                logged.push(Arc::clone(&self.current.namespace));
+            }
+            let Some((_, next)) = self.left.pop_first() else { break };
+            self.current = next;
         }
         let record = format::of_number(Kind::Store, format::COMMIT_KEY, commit);
         self.insert(Name::Meta, format::COMMIT_KEY, &record)?;
-        Ok(self.logged)
+        Ok(logged)
     }
 
-    fn drop_old_events(&mut self, prefix: &[u8], counts: &mut Counts) -> Result<()> {
-        let max = self.namespace.events_max;
-        let slack = (max / 8).clamp(1, EVENTS_SLACK_MAX);
-        let stored = counts.next_event.saturating_sub(counts.first_event);
-        if stored <= max.saturating_add(slack) {
+    /// Events past those that are retained which may lie in the file, besides a part of a block.
+    fn events_slack(&self) -> u64 {
+        (self.events_max() / 8).clamp(1, EVENTS_SLACK_MAX)
+    }
+
+    /// Stores the events that are not stored yet.
+    fn write_block(&mut self) -> Result<()> {
+        let Some(block) = self.current.block.take() else { return Ok(()) };
+        let key = keys::of_event(self.prefix(), block.first());
+        // Counted event by event so far, and now as a whole.
+        self.written_bytes = self.written_bytes.saturating_sub(block.len_bytes());
+        let record = block.seal(&key);
+        self.insert(Name::Events, &key, &record)
+    }
+
+    /// Drops the blocks that hold no event which is retained, when they have become many.
+    fn drop_old_events(&mut self) -> Result<()> {
+        let Counts { first_event, next_event, .. } = self.current.counts;
+        let retained = self.events_max();
+        let stored = next_event.saturating_sub(first_event);
+        if stored <= retained.saturating_add(self.events_slack()) {
             return Ok(());
         }
-        let first = counts.next_event.saturating_sub(max);
-        let range = keys::of_event(prefix, counts.first_event)..keys::of_event(prefix, first);
-        self.remove_range(Name::Events, &range.start, &range.end)?;
-        counts.first_event = first;
+        let oldest = next_event.saturating_sub(retained);
+        let first = source::block_of(self, oldest)?.unwrap_or(oldest);
+        if first <= first_event {
+            return Ok(());
+        }
+        let (start, end) =
+            (keys::of_event(self.prefix(), first_event), keys::of_event(self.prefix(), first));
+        self.remove_range(Name::Events, &start, &end)?;
+        self.current.counts.first_event = first;
         Ok(())
     }
 
     fn stored_counts(&self) -> Result<Counts> {
-        let key = format::counts_key(&self.namespace.prefix);
+        let key = format::counts_key(self.prefix());
         let read = |record: &[u8]| format::counts(&key, record);
         Ok(source::get(self, Name::Meta, &key, read, "count")?.unwrap_or(Counts::NEW))
     }
@@ -165,6 +208,23 @@ impl<'txn> FileTables<'txn> {
         self.written_bytes = self.written_bytes.saturating_add(key.len() + record.len());
         self.changed = true;
         Ok(())
+    }
+
+    /// As [`insert`](Self::insert), and reads what lay there before.
+    fn replace<T>(
+        &mut self,
+        name: Name,
+        key: &[u8],
+        record: &[u8],
+        read: impl FnOnce(&[u8]) -> Option<T>,
+        what: &'static str,
+    ) -> Result<Option<T>> {
+        let replaced = self.table_mut(name)?.insert(key, record);
+        let replaced = replaced.map(|old| old.map(|old| read(old.value())));
+        let replaced = replaced.map_err(|error| self.failure(error))?;
+        self.written_bytes = self.written_bytes.saturating_add(key.len() + record.len());
+        self.changed = true;
+        replaced.map(|old| old.ok_or_else(|| corrupt(what))).transpose()
     }
 
     fn remove(&mut self, name: Name, key: &[u8]) -> Result<()> {
@@ -226,7 +286,7 @@ impl<'txn> FileTables<'txn> {
     fn remove_hash_head(&mut self, key: &Key, head: HashHead) -> Result<()> {
         self.remove(Name::Hashes, &keys::of_key(self.prefix(), key))?;
         self.move_due(DueKind::Hash, key, head.deadline, None)?;
-        self.counts.records = self.counts.records.saturating_sub(1);
+        self.current.counts.records = self.current.counts.records.saturating_sub(1);
         Ok(())
     }
 }
@@ -248,19 +308,23 @@ impl<'txn> Source for FileTables<'txn> {
     }
 
     fn prefix(&self) -> &[u8] {
-        &self.namespace.prefix
+        &self.current.namespace.prefix
     }
 
     fn generation(&self) -> u64 {
-        self.namespace.generation
+        self.current.namespace.generation
     }
 
     fn counts(&self) -> Result<Counts> {
-        Ok(self.counts)
+        Ok(self.current.counts)
     }
 
     fn events_max(&self) -> u64 {
-        self.namespace.events_max
+        self.current.namespace.events_max
+    }
+
+    fn unwritten(&self) -> Option<(u64, Events)> {
+        self.current.block.as_ref().and_then(EventBlock::events)
     }
 
     fn failed(&self) {
@@ -272,12 +336,15 @@ impl<'txn> Source for FileTables<'txn> {
 impl Tables for FileTables<'_> {
     fn put_entry(&mut self, key: &Key, record: Record) -> Result<()> {
         self.changing(|tables| {
-            let old = tables.head(key)?;
             let stored = keys::of_key(tables.prefix(), key);
-            tables.insert(Name::Entries, &stored, &format::of_entry(&stored, &record))?;
+            let mut bytes = std::mem::take(&mut tables.buffer);
+            format::write_entry(&mut bytes, &stored, &record);
+            let read = |old: &[u8]| format::head(&stored, old);
+            let old = tables.replace(Name::Entries, &stored, &bytes, read, "entry")?;
+            tables.buffer = bytes;
             let from = old.and_then(|head| head.deadline);
             tables.move_due(DueKind::Entry, key, from, record.deadline)?;
-            tables.counts.records += u64::from(old.is_none());
+            tables.current.counts.records += u64::from(old.is_none());
             Ok(())
         })
     }
@@ -301,7 +368,7 @@ impl Tables for FileTables<'_> {
             let Some(head) = tables.head(key)? else { return Ok(()) };
             tables.remove(Name::Entries, &keys::of_key(tables.prefix(), key))?;
             tables.move_due(DueKind::Entry, key, head.deadline, None)?;
-            tables.counts.records = tables.counts.records.saturating_sub(1);
+            tables.current.counts.records = tables.current.counts.records.saturating_sub(1);
             Ok(())
         })
     }
@@ -313,7 +380,7 @@ impl Tables for FileTables<'_> {
             let stored = keys::of_field(tables.prefix(), key, field);
             tables.insert(Name::Fields, &stored, &format::seal(Kind::Field, &stored, &value))?;
             if is_new {
-                tables.counts.records += u64::from(head.is_none());
+                tables.current.counts.records += u64::from(head.is_none());
                 let mut head = head.unwrap_or(HashHead { fields: 0, deadline: None });
                 head.fields = head.fields.saturating_add(1);
                 tables.put_hash_head(key, head)?;
@@ -395,21 +462,28 @@ impl Tables for FileTables<'_> {
     }
 
     fn next_version(&mut self) -> Result<Version> {
-        let next = self.counts.version.checked_add(1).ok_or_else(|| corrupt("version number"))?;
-        self.counts.version = next;
+        let next =
+            self.current.counts.version.checked_add(1).ok_or_else(|| corrupt("version number"))?;
+        self.current.counts.version = next;
         Ok(Version::from_bytes(mark(self.session, next)))
     }
 
     fn log(&mut self, change: Change) -> Result<()> {
+        let events_max = self.events_slack().min(BLOCK_EVENTS_MAX);
         self.changing(|tables| {
-            let sequence = tables.counts.next_event;
-            let stored = keys::of_event(tables.prefix(), sequence);
-            let record = format::of_event(&stored, tables.session, &change)?;
-            tables.insert(Name::Events, &stored, &record)?;
-            tables.counts.next_event = sequence.saturating_add(1);
-            let namespace = &tables.namespace;
-            if !tables.logged.iter().any(|other| Arc::ptr_eq(other, namespace)) {
-                tables.logged.push(Arc::clone(namespace));
+            let sequence = tables.current.counts.next_event;
+            let session = tables.session;
+            let before = tables.current.block.as_ref().map_or(0, EventBlock::len_bytes);
+            let block =
+                tables.current.block.get_or_insert_with(|| EventBlock::new(sequence, session));
+            block.push(&change)?;
+            let (bytes, full) = (block.len_bytes() - before, block.is_full(events_max));
+            tables.written_bytes = tables.written_bytes.saturating_add(bytes);
+            tables.current.counts.next_event = sequence.saturating_add(1);
+            tables.current.logged = true;
+            tables.changed = true;
+            if full {
+                tables.write_block()?;
             }
             Ok(())
         })

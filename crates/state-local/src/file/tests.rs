@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use redb::{Database, ReadableTable};
-use state_core::{ErrorKind, Namespace, Outcome, Result, StateBackendExt};
+use futures_util::TryStreamExt;
+use redb::{Database, ReadableDatabase, ReadableTable};
+use state_core::{
+    Change, ErrorKind, Namespace, Outcome, Result, StateBackend, StateBackendExt, WatchOptions,
+    WatchStart, WriteOp,
+};
 
 use super::format::{self, Kind};
 use super::keys;
@@ -119,5 +123,109 @@ async fn a_damaged_record_is_corrupt_and_the_others_are_not() -> Result<()> {
     // What is damaged can be overwritten.
     backend.put("bad", "new").await?;
     assert_eq!(backend.get("bad").await?.as_deref(), Some(b"new".as_slice()));
+    Ok(())
+}
+
+/// The events that lie in the file, as the first number of each block and how many it holds.
+fn blocks(path: &Path) -> Vec<(u64, usize)> {
+    let database = Database::open(path).unwrap();
+    let table = database.begin_read().unwrap().open_table(Name::Events.definition()).unwrap();
+    let prefix = keys::of_namespace(&Namespace::default());
+    let blocks = table.iter().unwrap().map(|item| {
+        let (key, record) = item.unwrap();
+        let first = keys::event(&key.value()[prefix.len()..]).unwrap();
+        (first, format::events(key.value(), record.value()).unwrap().changes.len())
+    });
+    blocks.collect()
+}
+
+#[tokio::test]
+async fn the_change_log_does_not_outgrow_what_is_retained() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    for commit in [30, 90, 1_000] {
+        for events_max in [1, 100, 1_000] {
+            let store = FileStore::builder().change_log_events_max(events_max).open(&path).await?;
+            let backend = store.open(Namespace::default())?;
+            for _ in 0..2_000 / commit {
+                let ops = (0..commit).map(|n| WriteOp::put(format!("{n}"), "v"));
+                backend.write_many(ops.collect()).await?;
+            }
+            store.close().await?;
+            drop((backend, store));
+            let stored: usize = blocks(&path).iter().map(|(_, events)| events).sum();
+            let slack = (events_max / 8).max(1);
+            let most = events_max + slack + slack.min(256) + commit.min(slack);
+            assert!((events_max..=most).contains(&stored), "{stored} events of {events_max}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_of_one_commit_share_a_record() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let backend = FileBackend::open(&path).await?;
+    let ops = (0..300).map(|n| WriteOp::put(format!("{n}"), "v"));
+    backend.write_many(ops.collect()).await?;
+    backend.put("last", "v").await?;
+    backend.store().close().await?;
+    drop(backend);
+    assert_eq!(blocks(&path), [(1, 256), (257, 44), (301, 1)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_block_that_is_missing_is_not_skipped() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let backend = FileBackend::open(&path).await?;
+    for key in ["a", "b", "c"] {
+        backend.put(key, "v").await?;
+    }
+    backend.store().close().await?;
+    drop(backend);
+    let prefix = keys::of_namespace(&Namespace::default());
+    for (missing, told) in [(2, 1), (1, 0)] {
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(Name::Events.definition()).unwrap();
+            let removed = table.remove(keys::of_event(&prefix, missing).as_slice()).unwrap();
+            assert!(removed.is_some());
+        }
+        transaction.commit().unwrap();
+        drop(database);
+        let backend = FileBackend::open(&path).await?;
+        let options = WatchOptions::default().with_start(WatchStart::Oldest).with_follow(false);
+        let events = backend.as_watch().unwrap().watch(options).await?;
+        let events: Vec<_> = futures_util::StreamExt::collect(events).await;
+        let (last, before) = events.split_last().unwrap();
+        assert_eq!(last.as_ref().unwrap_err().kind(), ErrorKind::Corrupt);
+        assert!(before.len() <= told, "{before:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn work_sees_the_events_that_it_has_written() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::at(folder.path().join("store")).await?;
+    let backend = store.open(Namespace::default())?;
+    let ops = (0..300).map(|n| WriteOp::put(format!("{n}"), "v"));
+    backend.write_many(ops.collect()).await?;
+    let space = store.space_of(Namespace::default());
+    let seen = space.write(|tx| {
+        for _ in 0..3 {
+            tx.tables.log(Change::Gap)?;
+        }
+        let from = |first| Ok(tx.tables.events(first, 1_000)?.len());
+        Ok([from(1)?, from(300)?, from(301)?, from(303)?, from(304)?])
+    });
+    assert_eq!(seen.await?, [303, 4, 3, 1, 0]);
+    let options = WatchOptions::default().with_start(WatchStart::Oldest).with_follow(false);
+    let events = backend.as_watch().unwrap().watch(options).await?;
+    assert_eq!(events.try_collect::<Vec<_>>().await?.len(), 303);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 use state_core::Result;
 
-use super::format::{self, Counts};
+use super::format::{self, Counts, Events};
 use super::names::{ByName, Name, Once, Raw};
 use super::place::Place;
 use super::source::{self, Source};
@@ -94,6 +94,10 @@ impl Source for NamespaceView<'_> {
 
     fn events_max(&self) -> u64 {
         self.events_max
+    }
+
+    fn unwritten(&self) -> Option<(u64, Events)> {
+        None
     }
 
     fn failed(&self) {

@@ -17,16 +17,11 @@ use crate::space::{Now, Rules};
 pub(super) trait Work: fmt::Debug + Send {
     fn namespace(&self) -> &Arc<Namespaced>;
 
-    /// Does the work; what it comes to is said when the commit is.
-    fn run(self: Box<Self>, tables: &mut FileTables<'_>) -> Box<dyn Done>;
+    /// Does the work in a transaction that is not yet committed; what it comes to is kept.
+    fn run(&mut self, tables: &mut FileTables<'_>);
 
-    /// Answers without doing it.
-    fn refuse(self: Box<Self>, failure: &Failure);
-}
-
-/// A piece of work that was done in a transaction that is not yet committed.
-pub(super) trait Done: Send {
-    /// Answers the caller: the transaction was committed, or what became of it.
+    /// Answers the caller: the transaction was committed, or what became of it. Work that was
+    /// not done is refused.
     fn tell(self: Box<Self>, committed: std::result::Result<(), &Failure>);
 }
 
@@ -73,11 +68,37 @@ impl Failure {
 
 /// Work on the tables of one namespace under the rules.
 pub(super) struct Ruled<F, R> {
-    pub(super) namespace: Arc<Namespaced>,
-    pub(super) rules: Rules,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) work: F,
-    pub(super) sender: Sender<Result<R>>,
+    namespace: Arc<Namespaced>,
+    rules: Rules,
+    clock: Arc<dyn Clock>,
+    stage: Stage<F, R>,
+    sender: Sender<Result<R>>,
+}
+
+/// How far a piece of work has come.
+enum Stage<F, R> {
+    Waits(F),
+    Ran {
+        result: Result<R>,
+        /// Whether it has changed data.
+        changed: bool,
+        /// Whether the transaction must not be committed because of it.
+        spoiled: bool,
+    },
+    /// It panicked where nobody foresaw it.
+    Lost,
+}
+
+impl<F, R> Ruled<F, R> {
+    pub(super) fn new(
+        namespace: Arc<Namespaced>,
+        rules: Rules,
+        clock: Arc<dyn Clock>,
+        work: F,
+        sender: Sender<Result<R>>,
+    ) -> Self {
+        Self { namespace, rules, clock, stage: Stage::Waits(work), sender }
+    }
 }
 
 impl<F, R> fmt::Debug for Ruled<F, R> {
@@ -95,51 +116,43 @@ where
         &self.namespace
     }
 
-    fn run(self: Box<Self>, tables: &mut FileTables<'_>) -> Box<dyn Done> {
-        let Self { namespace, rules, clock, work, sender } = *self;
-        let place = Source::place(tables).clone();
-        let entered = tables.enter(&namespace);
+    fn run(&mut self, tables: &mut FileTables<'_>) {
+        let Stage::Waits(work) = std::mem::replace(&mut self.stage, Stage::Lost) else { return };
+        let entered = tables.enter(&self.namespace);
         let run = || {
             entered?;
-            let now = Now::new(&*clock);
-            work(&mut Tx { tables: &mut *tables, now: &now, rules: &rules })
+            let now = Now::new(&*self.clock);
+            work(&mut Tx { tables: &mut *tables, now: &now, rules: &self.rules })
         };
         let result = match catch_unwind(AssertUnwindSafe(run)) {
             Ok(result) => result,
             Err(caught) => {
                 // Nobody knows what it has left behind, in the engine too.
                 Source::failed(tables);
-                Err(place.panicked(&*caught))
+                Err(Source::place(tables).panicked(&*caught))
             }
         };
         let changed = tables.has_changed_data();
         if result.is_err() && changed {
             tables.spoil();
         }
-        Box::new(Ran { result, changed, spoiled: tables.is_spoiled(), sender })
+        self.stage = Stage::Ran { result, changed, spoiled: tables.is_spoiled() };
     }
 
-    fn refuse(self: Box<Self>, failure: &Failure) {
-        self.sender.send(Err(failure.error()));
-    }
-}
-
-struct Ran<R> {
-    result: Result<R>,
-    changed: bool,
-    spoiled: bool,
-    sender: Sender<Result<R>>,
-}
-
-impl<R: Send> Done for Ran<R> {
     fn tell(self: Box<Self>, committed: std::result::Result<(), &Failure>) {
-        let answer = match (committed, self.result) {
-            (Ok(()), result) => result,
+        let answer = match (committed, self.stage) {
+            (Ok(()), Stage::Ran { result, .. }) => result,
             // What spoiled the transaction knows best what happened.
-            (Err(_), Err(error)) if self.spoiled => Err(error.with_outcome(Outcome::NotApplied)),
-            (Err(failure), _) if self.changed => Err(failure.error()),
+            (Err(_), Stage::Ran { result: Err(error), spoiled: true, .. }) => {
+                Err(error.with_outcome(Outcome::NotApplied))
+            }
             // It changed nothing, but what it saw may never have been committed.
-            (Err(failure), _) => Err(failure.error().with_outcome(Outcome::NotApplied)),
+            (Err(failure), Stage::Ran { changed: false, .. }) => {
+                Err(failure.error().with_outcome(Outcome::NotApplied))
+            }
+            (Err(failure), _) => Err(failure.error()),
+            // The receiver learns that there is no answer.
+            (Ok(()), Stage::Waits(_) | Stage::Lost) => return,
         };
         self.sender.send(answer);
     }

@@ -13,18 +13,22 @@ use super::answer::Sender;
 use super::namespace::Namespaced;
 use super::opening::{self, FileIdentity, Opened, Opening};
 use super::place::Place;
-use super::queue::Next;
+use super::queue::{Gathering, Next};
 use super::settings::{CommitMode, Settings};
 use super::shared::{Current, Published, Shared};
 use super::tables::FileTables;
 use super::view::View;
-use super::work::{Done, Failure, Task, Work};
+use super::work::{Failure, Task, Work};
 
 /// How long a task waits for readers to come to their end, in steps.
 const READERS_WAIT: Duration = Duration::from_millis(1);
 const READERS_WAITS_MAX: u32 = 1_000;
 /// Rounds of a compaction; each moves what the one before could not.
 const COMPACTIONS_MAX: u32 = 64;
+/// Callers who have been answered get this part of the time of the commit to come again.
+const PATIENCE_DIVISOR: u32 = 8;
+/// The time that they get at most.
+const PATIENCE_MAX: Duration = Duration::from_millis(1);
 
 /// The thread that owns the engine.
 pub(super) struct Writer {
@@ -73,9 +77,17 @@ impl Writer {
                 return;
             }
         }
+        let mut gathering = Gathering::default();
         loop {
-            match self.shared.queue.next(self.settings.group_ops_max) {
-                Next::Works(works) => self.works(works),
+            match self.shared.queue.next(self.settings.group_ops_max, gathering) {
+                Next::Works(works) => {
+                    let (answered, began) = (works.len(), self.settings.clock.monotonic());
+                    self.works(works);
+                    let took = self.settings.clock.monotonic().saturating_sub(began);
+                    let patience = (took / PATIENCE_DIVISOR).min(PATIENCE_MAX);
+                    gathering = Gathering { answered, patience };
+                    continue;
+                }
                 Next::Task(task) => self.task(task),
                 Next::Reopen(number) => {
                     if self.session.as_ref().is_none_or(|session| session.number == number) {
@@ -84,6 +96,7 @@ impl Writer {
                 }
                 Next::Close => break,
             }
+            gathering = Gathering::default();
         }
         self.close();
     }
@@ -92,7 +105,7 @@ impl Writer {
         let mut failures_in_a_row = 0;
         while !works.is_empty() {
             if let Err(failure) = self.ready() {
-                works.drain(..).for_each(|work| work.refuse(&failure));
+                works.drain(..).for_each(|work| work.tell(Err(&failure)));
                 return;
             }
             let before = works.len();
@@ -104,7 +117,7 @@ impl Writer {
                     let what = format_args!("cannot be written");
                     Failure::of(&self.shared.place.error(ErrorKind::Unavailable, what))
                 });
-                works.drain(..).for_each(|work| work.refuse(&failure));
+                works.drain(..).for_each(|work| work.tell(Err(&failure)));
             }
         }
     }
@@ -132,7 +145,7 @@ impl Writer {
     fn batch(&mut self, works: &mut VecDeque<Box<dyn Work>>) {
         let Some(session) = &mut self.session else { return };
         let place = &self.shared.place;
-        let mut done = Vec::new();
+        let mut done = Vec::with_capacity(works.len());
         let mut engine_failed = false;
         let attempt = session.commit + 1;
         let settings = &self.settings;
@@ -165,7 +178,7 @@ impl Writer {
     }
 
     /// After a commit: readers see it, then those who made it know, then those who watch.
-    fn committed(&mut self, done: Vec<Box<dyn Done>>, logged: &[Arc<Namespaced>], commit: u64) {
+    fn committed(&mut self, done: Vec<Box<dyn Work>>, logged: &[Arc<Namespaced>], commit: u64) {
         let Some(session) = &mut self.session else { return };
         session.commit = commit;
         self.shared.count_commit();
@@ -322,7 +335,7 @@ impl Session {
         place: &Place,
         settings: &Settings,
         works: &mut VecDeque<Box<dyn Work>>,
-        done: &mut Vec<Box<dyn Done>>,
+        done: &mut Vec<Box<dyn Work>>,
         engine_failed: &mut bool,
     ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Trouble> {
         let Some(first) = works.front() else { return Ok(None) };
@@ -364,13 +377,14 @@ impl Session {
         transaction: &WriteTransaction,
         namespace: Arc<Namespaced>,
         works: &mut VecDeque<Box<dyn Work>>,
-        done: &mut Vec<Box<dyn Done>>,
+        done: &mut Vec<Box<dyn Work>>,
     ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Spoiled> {
         let engine_failed = |error| Spoiled { error, engine_failed: true };
         let tables = FileTables::new(place, transaction, self.number, namespace);
         let mut tables = tables.map_err(engine_failed)?;
-        while let Some(work) = works.pop_front() {
-            done.push(work.run(&mut tables));
+        while let Some(mut work) = works.pop_front() {
+            work.run(&mut tables);
+            done.push(work);
             if tables.is_spoiled() {
                 let what = format_args!(
                     "could not take this write, which was grouped with one that failed; it can be sent again"
@@ -404,7 +418,7 @@ fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool)
     }
 }
 
-fn tell(done: Vec<Box<dyn Done>>, committed: std::result::Result<(), &Failure>) {
+fn tell(done: Vec<Box<dyn Work>>, committed: std::result::Result<(), &Failure>) {
     for done in done {
         done.tell(committed);
     }

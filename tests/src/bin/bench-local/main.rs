@@ -13,6 +13,9 @@ use state_tests::bench::{self, Outcome};
 
 fn main() -> Outcome<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
+    if std::env::args().any(|argument| argument == "--file") {
+        return bench::finish("local-file", &file::figures(quick)?, &[]);
+    }
     let mut figures = Vec::new();
     figures.extend(memory::figures(quick)?);
     figures.extend(file::figures(quick)?);

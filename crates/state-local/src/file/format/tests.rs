@@ -2,8 +2,7 @@
 
 use state_core::{Change, Scope};
 
-use super::change::Event;
-
+use super::change::Events;
 use super::*;
 use crate::tables::{OpOutcome, Remembered};
 
@@ -15,6 +14,12 @@ fn version(byte: u8) -> Version {
 
 fn deadlines() -> [Option<Timestamp>; 3] {
     [None, Some(Timestamp::from_unix_ms(0)), Some(Timestamp::from_unix_ms(u64::MAX))]
+}
+
+fn of_entry(record: &Record) -> Vec<u8> {
+    let mut bytes = b"what was there before".to_vec();
+    write_entry(&mut bytes, KEY, record);
+    bytes
 }
 
 /// Every bit flipped, every truncation, one byte more, another key: none may be read.
@@ -38,7 +43,7 @@ fn entries() {
     for deadline in deadlines() {
         for value in ["", "some value"] {
             let record = Record { value: value.into(), version: version(7), deadline };
-            let stored = of_entry(KEY, &record);
+            let stored = of_entry(&record);
             assert_eq!(entry(KEY, &stored), Some(record));
             assert_guarded(&stored, entry);
             let head = head(KEY, &stored).unwrap();
@@ -52,7 +57,7 @@ fn entries() {
 fn an_entry_with_another_deadline_keeps_everything_else() {
     let record = Record { value: "v".into(), version: version(1), deadline: None };
     let deadline = Some(Timestamp::from_unix_ms(9));
-    let moved = of_moved_entry(KEY, &of_entry(KEY, &record), deadline).unwrap();
+    let moved = of_moved_entry(KEY, &of_entry(&record), deadline).unwrap();
     assert_eq!(entry(KEY, &moved), Some(Record { deadline, ..record }));
 }
 
@@ -99,7 +104,7 @@ fn operations() {
 }
 
 #[test]
-fn events() {
+fn blocks_of_events() {
     let key = Key::in_partition("p\0", "n");
     let plain = Key::from("n");
     let cleared = |scope| Change::Cleared { prefix: "pre".into(), scope };
@@ -119,11 +124,38 @@ fn events() {
         cleared(Scope::Partition("p".into())),
         Change::Gap,
     ]);
-    for change in changes {
-        let stored = of_event(KEY, 77, &change).unwrap();
-        assert_eq!(event(KEY, &stored), Some(Event { session: 77, change }));
-        assert_guarded(&stored, event);
+    let changes: Vec<Change> = changes.collect();
+    let single = changes.iter().map(std::slice::from_ref);
+    for changes in single.chain([changes.as_slice()]) {
+        let mut block = EventBlock::new(5, 77);
+        for change in changes {
+            block.push(change).unwrap();
+        }
+        assert_eq!(block.first(), 5);
+        let events_max = changes.len() as u64;
+        assert!(block.is_full(events_max) && !block.is_full(events_max + 1));
+        let stored = block.seal(KEY);
+        let expected = Events { session: 77, changes: changes.to_vec() };
+        assert_eq!(events(KEY, &stored), Some(expected));
+        assert_guarded(&stored, events);
     }
+}
+
+#[test]
+fn a_block_without_events_is_not_read() {
+    assert_eq!(events(KEY, &EventBlock::new(5, 77).seal(KEY)), None);
+}
+
+#[test]
+fn a_block_is_full_when_it_is_large() {
+    let mut block = EventBlock::new(1, 77);
+    let prefix = Bytes::from(vec![b'p'; 1 << 10]);
+    let mut events = 0;
+    while !block.is_full(u64::MAX) {
+        block.push(&Change::Cleared { prefix: prefix.clone(), scope: Scope::All }).unwrap();
+        events += 1;
+    }
+    assert!((60..=64).contains(&events), "{events} events of 1 KiB");
 }
 
 #[test]
