@@ -85,6 +85,9 @@ pub struct ListOptions {
     pub limit: usize,
     /// Where to go on. Default: at the beginning.
     pub token: Option<PageToken>,
+    /// Only names greater than this one, in each partition; needs
+    /// [`OrderedList`](crate::Capability::OrderedList). Default: from the first name on.
+    pub after: Option<Bytes>,
     /// Asks for each entry's lifetime.
     pub expiry: bool,
     /// How fresh the answer must be. Default: `Strong`.
@@ -99,6 +102,7 @@ impl ListOptions {
             scope: Scope::All,
             limit: 1_000,
             token: None,
+            after: None,
             expiry: false,
             consistency: Consistency::Strong,
         }
@@ -118,6 +122,8 @@ with_methods!(ListOptions {
     with_limit => limit: usize,
     /// Sets where to go on.
     with_token => into token: Option<PageToken>,
+    /// Lists only names greater than this one.
+    with_after => into after: Option<Bytes>,
     /// Asks for each entry's lifetime.
     with_expiry => expiry: bool,
     /// Sets how fresh the answer must be.

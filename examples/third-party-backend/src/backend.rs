@@ -118,7 +118,10 @@ impl MapBackend {
         let limit = LIMITS.check_page(options.limit)?;
         let after = options.token.as_ref().map(page::key_of).transpose()?;
         let view = self.lock();
-        let mut rest = view.select(&options.prefix, &options.scope, after.as_ref());
+        let beyond = |key: &Key| options.after.as_ref().is_none_or(|name| key.name() > name);
+        let mut rest = view
+            .select(&options.prefix, &options.scope, after.as_ref())
+            .filter(|(key, _)| beyond(key));
         let items = rest.by_ref().take(limit).map(|(key, record)| {
             let entry = record.to_entry(view.now);
             Meta::new(key.clone())

@@ -29,6 +29,12 @@ gallery! {
     "list.token.one-state" rejected by ["list.changing"] => pages::token_one_state;
     /// Pages come in the reverse order.
     "list.pages.reversed" rejected by ["list.ordered"] => pages::reversed;
+    /// A listing begins at the first name, whatever it should begin after.
+    "list.after.ignored" rejected by ["list.after"] => pages::after_ignored;
+    /// A listing begins with the name that it should begin after.
+    "list.after.inclusive" rejected by ["list.after"] => pages::after_inclusive;
+    /// A store without ordered listings lists from the first name on, whatever was asked.
+    "list.after.secret" rejected by ["list.after.undeclared"] => pages::after_secret;
     /// The last entry of a page comes again on the next.
     "list.pages.overlap" rejected by ["list.ordered", "list.once"] => pages::overlap;
     /// A listing tells the size of the key as that of the value.

@@ -23,6 +23,10 @@ clauses! { "list": "listing, counting, clearing, and which entries are told apar
     MUST "list.token.deleted" => pages::token_deleted;
     /// Pages come in key order, without a partition before any partition, and name each entry once.
     MUST "list.ordered" needs [OrderedList] => pages::ordered;
+    /// A listing that begins after a name passes over that name and all smaller ones, in each partition.
+    MUST "list.after" needs [OrderedList] => pages::after;
+    /// Without ordered listings, one that begins after a name is refused with `Unsupported`.
+    MUST "list.after.undeclared" unless [OrderedList] => pages::after_undeclared;
     /// `list` names each entry exactly once.
     MUST "list.once" => pages::once;
     /// An entry that is there from the first page to the last is listed, however many others come and go meanwhile.

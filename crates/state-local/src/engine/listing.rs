@@ -18,11 +18,24 @@ const STEP_RECORDS_MAX: usize = 10_000;
 pub(crate) struct Cursor<'a> {
     prefix: &'a Bytes,
     scope: &'a Scope,
+    /// The least name of any partition that can match.
+    from: Bytes,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(prefix: &'a Bytes, scope: &'a Scope) -> Self {
-        Self { prefix, scope }
+        Self { prefix, scope, from: prefix.clone() }
+    }
+
+    /// Passes over names up to `name`.
+    fn beyond(mut self, name: Option<&Bytes>) -> Self {
+        if let Some(name) = name.filter(|name| *name >= self.prefix) {
+            let mut next = Vec::with_capacity(name.len() + 1);
+            next.extend_from_slice(name);
+            next.push(0);
+            self.from = next.into();
+        }
+        self
     }
 
     /// The least key that can match.
@@ -31,7 +44,7 @@ impl<'a> Cursor<'a> {
             Scope::Partition(partition) => Some(partition.clone()),
             _ => None,
         };
-        let key = Key::from_parts(partition, self.prefix.clone());
+        let key = Key::from_parts(partition, self.from.clone());
         ScanFrom { key, inclusive: true }
     }
 
@@ -46,16 +59,16 @@ impl<'a> Cursor<'a> {
     /// `None` when `key` matches, else where the next match can be.
     pub(crate) fn skip(&self, key: &Key) -> Option<Step> {
         let covered = self.scope.covers(key.partition());
+        if covered && key.name() < &self.from {
+            let next = Key::from_parts(key.partition().cloned(), self.from.clone());
+            return Some(Step::Seek(next));
+        }
         if covered && key.name().starts_with(self.prefix) {
             return None;
         }
-        if covered && key.name() < self.prefix {
-            let next = Key::from_parts(key.partition().cloned(), self.prefix.clone());
-            return Some(Step::Seek(next));
-        }
         Some(match self.scope {
             Scope::All => {
-                Step::Seek(Key::in_partition(successor(key.partition()), self.prefix.clone()))
+                Step::Seek(Key::in_partition(successor(key.partition()), self.from.clone()))
             }
             _ => Step::Stop,
         })
@@ -84,7 +97,7 @@ impl View<'_> {
         let limit = self.rules.capabilities.limits.check_page(options.limit)?;
         self.consistency(options.consistency)?;
         let after = options.token.as_ref().map(token::read_key).transpose()?;
-        let cursor = Cursor::new(&options.prefix, &options.scope);
+        let cursor = Cursor::new(&options.prefix, &options.scope).beyond(options.after.as_ref());
         let mut items: Vec<Meta> = Vec::new();
         let mut looked_at = 0_usize;
         let mut next = None;

@@ -128,6 +128,9 @@ impl Inner {
 
     pub(super) async fn list(&self, options: &ListOptions) -> Result<Page<Meta>> {
         let limit = self.capabilities.limits.check_page(options.limit)?;
+        if options.after.is_some() {
+            return Err(Error::unsupported("a listing that begins after a name"));
+        }
         let role = role(options.consistency)?;
         let place = options.token.as_ref().map(|token| Place::read(token, Listing::Keys));
         let mut place = place.transpose()?.unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use state_core::{Error, ListOptions, Meta, Page, PageToken, Result, StateBackend};
+use state_core::{Capability, Error, ListOptions, Meta, Page, PageToken, Result, StateBackend};
 
 use crate::gallery::hooks::Hooks;
 
@@ -143,6 +143,23 @@ pub(super) fn token_one_state() -> Hooks {
 
 pub(super) fn reversed() -> Hooks {
     paging(|page| page.items.reverse())
+}
+
+pub(super) fn after_ignored() -> Hooks {
+    Hooks::default()
+        .on_list(|honest, options| async move { honest.list_page(options.with_after(None)).await })
+}
+
+pub(super) fn after_inclusive() -> Hooks {
+    Hooks::default().on_list(|honest, mut options| async move {
+        // The greatest name that is smaller than one with a last byte: all but that byte.
+        options.after = options.after.map(|name| name.slice(..name.len().saturating_sub(1)));
+        honest.list_page(options).await
+    })
+}
+
+pub(super) fn after_secret() -> Hooks {
+    after_ignored().declaring(|_, honest| honest.without(Capability::OrderedList))
 }
 
 pub(super) fn overlap() -> Hooks {

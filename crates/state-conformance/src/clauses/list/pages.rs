@@ -121,6 +121,35 @@ pub(super) async fn ordered(cx: Context) {
     assert_eq!(cx.b.list_keys("").await.unwrap(), expected);
 }
 
+pub(super) async fn after(cx: Context) {
+    let keys = some_keys();
+    write(&cx, &keys).await;
+    let ordered: Vec<Key> = set(keys).into_iter().collect();
+    for name in ["", "0", "1", "3x", "k", "k10", "k5", "k9", "k99", "\u{e9}", "\u{ff}"] {
+        for prefix in ["", "k", "k1"] {
+            let matches = |key: &&Key| {
+                key.name().starts_with(prefix.as_bytes()) && key.name() > &name.as_bytes()
+            };
+            let expected: Vec<Key> = ordered.iter().filter(matches).cloned().collect();
+            let options = ListOptions::new(prefix).with_after(Some(name.into())).with_limit(2);
+            let mut listed = Vec::new();
+            let mut token = None;
+            loop {
+                let page = cx.b.list_page(options.clone().with_token(token)).await.unwrap();
+                listed.extend(page.items.into_iter().map(|meta| meta.key));
+                let Some(next) = page.next else { break };
+                token = Some(next);
+            }
+            assert_eq!(listed, expected, "names of {prefix:?} after {name:?}");
+        }
+    }
+}
+
+pub(super) async fn after_undeclared(cx: Context) {
+    let options = ListOptions::new("").with_after(Some("k".into()));
+    refused(cx.a.list_page(options).await, ErrorKind::Unsupported, "a listing after a name");
+}
+
 pub(super) async fn once(cx: Context) {
     let keys: Vec<Key> = (0..1_500).map(|number| Key::from(format!("k{number}"))).collect();
     write(&cx, &keys).await;
