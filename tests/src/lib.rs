@@ -5,6 +5,12 @@ mod documents;
 pub mod gallery;
 pub mod proxy;
 #[cfg(all(unix, feature = "servers"))]
+pub mod redis_budgets;
+#[cfg(all(unix, feature = "servers"))]
 pub mod redis_contract;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_faults;
+#[cfg(all(unix, feature = "servers"))]
+mod redis_stage;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;

@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
+use state_tests::{redis_budgets, redis_faults};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Cluster);
+    trials.extend(redis_budgets::trials(Setup::Cluster));
+    trials.extend(redis_faults::trials(Setup::Cluster));
     for (name, check) in [
         ("harness::a_failover_makes_another_primary", fail_over as fn() -> Result<(), Failed>),
         ("harness::a_replica_replaces_a_killed_primary", replace_killed),

@@ -5,11 +5,13 @@ mod harness;
 use std::process::ExitCode;
 
 use libtest_mimic::Failed;
+use state_tests::redis_faults;
 use state_tests::servers::{Reply, Servers, Setup, wait_until};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Sentinel);
+    trials.extend(redis_faults::trials(Setup::Sentinel));
     trials.push(
         harness::trial("harness::a_failover_makes_another_primary", fail_over)
             .with_ignored_flag(given),

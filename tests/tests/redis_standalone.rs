@@ -5,8 +5,11 @@ mod harness;
 use std::process::ExitCode;
 
 use state_tests::servers::Setup;
+use state_tests::{redis_budgets, redis_faults};
 
 fn main() -> ExitCode {
-    let trials = harness::trials(Setup::Standalone);
+    let mut trials = harness::trials(Setup::Standalone);
+    trials.extend(redis_budgets::trials(Setup::Standalone));
+    trials.extend(redis_faults::trials(Setup::Standalone));
     harness::run(Setup::Standalone, trials)
 }

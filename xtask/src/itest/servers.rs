@@ -8,10 +8,12 @@ use super::{Arguments, Tally, engine::Translator};
 use crate::{failure::Failure, image, process, workspace};
 
 /// The setups, each with a test program `redis_<setup>`.
-pub(super) const SETUPS: [&str; 6] =
-    ["standalone", "replica", "sentinel", "cluster", "tls", VALKEY];
+pub(super) const SETUPS: [&str; 6] = [STANDALONE, "replica", "sentinel", "cluster", "tls", VALKEY];
 
+const STANDALONE: &str = "standalone";
 const VALKEY: &str = "valkey";
+/// A program of its own, because it counts every allocation; needs one server, as the setup `standalone`.
+const ALLOCATIONS: &str = "redis_allocations";
 /// What the setup `docker` uses if it can be pulled, the same as the tests and `docker/` do.
 const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
 
@@ -80,6 +82,9 @@ fn run(
     }
     for setup in setups {
         command.arg("--test").arg(format!("redis_{setup}"));
+    }
+    if setups.contains(&STANDALONE) {
+        command.args(["--test", ALLOCATIONS]);
     }
     command.arg("--").args(&arguments.rest).envs(variables.iter().cloned());
     if let Some(translator) = &translator {

@@ -99,14 +99,16 @@ impl Inner {
             && options.op_id.is_none()
             && !matches!(options.precondition, Precondition::Matches(_))
             && !matches!(lifetime, Lifetime::At(_));
+        // A plain command names neither of them.
+        let marks = if plain { Bytes::new() } else { self.keys.fence(key) };
         let operation = options
             .op_id
-            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+            .map_or_else(|| marks.clone(), |id| self.keys.operation(key, id.as_bytes()));
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_put(value, options)));
         Ok(Put {
             stored: self.keys.key(Kind::Entry, key),
-            marks: self.keys.fence(key),
+            marks,
             operation,
             version: frame::new_version()?,
             value: value.clone(),

@@ -1,0 +1,116 @@
+//! Networks that swallow, refuse, chop and delay.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use state_core::{ErrorKind, Outcome, StateBackend, StateBackendExt};
+use state_redis::RedisBackend;
+
+use crate::proxy::{Ending, Fault};
+use crate::redis_stage::{Stage, fails, open, shared, until_so, works_again};
+
+/// A call that is in flight while the network is a black hole is answered once it is healed: the connection that lost
+/// bytes never speaks again, so it must have been replaced.
+pub(super) fn black_hole(stage: &Stage) -> Result<(), Failed> {
+    swallowed(stage, Fault::BlackHole)
+}
+
+/// The same when the server has seen its connections close and the client has not.
+pub(super) fn half_open(stage: &Stage) -> Result<(), Failed> {
+    swallowed(stage, Fault::HalfOpen)
+}
+
+fn swallowed(stage: &Stage, fault: Fault) -> Result<(), Failed> {
+    stage.run(async {
+        let mut config = stage.patient()?;
+        // Tries that begin in the hole end in it; the next must not be long in coming.
+        config.connect_timeout_ms = 1_000;
+        config.retries = 100;
+        let store = open(config).await?;
+        store.put("k", "1").await?;
+        stage.set(fault);
+        let before: u64 = stage.counts().iter().map(|counts| counts.bytes_to_client).sum();
+        let reading = tokio::spawn({
+            let store = shared(&store);
+            async move { store.get("k").await }
+        });
+        // New connections are tried while nothing answers.
+        let tried = || stage.counts().iter().map(|counts| counts.connections).sum::<u64>();
+        let connections = tried();
+        until_so("another connection is tried", || tried() > connections).await?;
+        let after: u64 = stage.counts().iter().map(|counts| counts.bytes_to_client).sum();
+        assert_eq!(after, before, "something came out of the hole");
+        assert!(!reading.is_finished(), "a call was answered out of the hole");
+        stage.set(Fault::Pass);
+        assert_eq!(reading.await??.as_deref(), Some(b"1".as_slice()));
+        works_again(&store).await
+    })
+}
+
+/// Connections that fall silent while nobody uses them: the first call finds out.
+pub(super) fn silent_while_idle(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = open(stage.patient()?).await?;
+        store.put("k", "1").await?;
+        for _ in 0..3 {
+            stage.end_connections(Ending::Silence);
+            assert_eq!(store.get("k").await?.as_deref(), Some(b"1".as_slice()));
+        }
+        works_again(&store).await
+    })
+}
+
+pub(super) fn refused(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = open(stage.config()?).await?;
+        store.put("k", "1").await?;
+        stage.set(Fault::Refuse);
+        // What was sent when the connections were reset may have arrived; what comes later has not.
+        drop(store.get("k").await);
+        let error = fails(store.put("k", "2").await, ErrorKind::Unavailable, Outcome::NotApplied)?;
+        assert!(error.attempts() > 1, "it was not tried again: {error}");
+        fails(store.get("k").await, ErrorKind::Unavailable, Outcome::NotApplied)?;
+        let health = store.health().await?;
+        assert_ne!(health.status, state_core::HealthStatus::Healthy, "{health:?}");
+        let connecting = open(stage.once()?).await;
+        let error = connecting.err().ok_or("connected to nobody")?;
+        let said = error.message().unwrap_or_default();
+        assert!(said.contains("nobody listens") || said.contains("sentinel"), "{said}");
+        stage.set(Fault::Pass);
+        works_again(&store).await?;
+        assert_eq!(store.get("k").await?.as_deref(), Some(b"1".as_slice()));
+        Ok(())
+    })
+}
+
+/// Every reply and every request in pieces of one byte.
+pub(super) fn chopped(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = open(stage.patient()?).await?;
+        stage.set(Fault::Chunks(NonZeroUsize::MIN));
+        everything(&store).await
+    })
+}
+
+/// A network with a long way, and no other fault.
+pub(super) fn slow(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = open(stage.patient()?).await?;
+        stage.set(Fault::Delay(Duration::from_millis(3)));
+        everything(&store).await
+    })
+}
+
+async fn everything(store: &RedisBackend) -> Result<(), Failed> {
+    let large = vec![b'x'; 20_000];
+    store.put("large", large.clone()).await?;
+    assert_eq!(store.get("large").await?.as_deref(), Some(large.as_slice()));
+    let keys: Vec<String> = (0..50).map(|number| format!("key:{number}")).collect();
+    store.batch_put(keys.iter().map(|key| (key.clone(), "v"))).await?;
+    let found = store.batch_get(keys.clone()).await?;
+    assert_eq!(found.len(), keys.len());
+    assert_eq!(store.count("key:").await?, 50);
+    assert_eq!(store.increment("n", 5).await?, 5);
+    works_again(store).await
+}
