@@ -184,7 +184,8 @@ pub trait Watch: Debug + Send + Sync {
     ///
     /// The changes of one key come in the order in which they happened. Changes that follow
     /// each other may be merged into the last of them where only `Watch` and not `WatchLog` is
-    /// offered. A reader that is too slow gets a gap, never a silent loss. Events carry no
+    /// offered; there, a touch of an entry whose put was not told may be told as a put of the
+    /// version that it has, and what expired or was evicted as deleted. A reader that is too slow gets a gap, never a silent loss. Events carry no
     /// values: read the entry.
     /// The stream ends after an error; another watch resumes after the last token.
     ///

@@ -12,6 +12,7 @@ mod page_token;
 mod point;
 mod snapshot;
 mod transact;
+mod watch;
 
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ impl Inner {
             Capability::Expiry,
             Capability::Hash,
             Capability::Transact,
+            Capability::Watch,
             Capability::Lease,
             Capability::Fence,
             Capability::OpId,

@@ -1,6 +1,7 @@
 //! The client: the one door through which everything is sent.
 
 mod batch;
+mod dedicated;
 mod request;
 mod script;
 mod send;
@@ -12,14 +13,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use state_core::{Result, SystemClock};
 use tokio::runtime::Handle;
 
+pub(crate) use dedicated::{Dedicated, Speaker};
 pub(crate) use request::{Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Target};
 pub(crate) use script::Script;
 
 use crate::config::RedisConfig;
-use crate::connect::{Pushes, Traffic, Trouble};
-use crate::errors::{Failure, Fault, Sent};
+use crate::connect::{Traffic, Trouble};
+use crate::errors::{Failure, Fault};
 use crate::retry::Retry;
-use crate::topology::Topology;
+use crate::topology::{Routes, Topology};
+use crate::watch::Hubs;
 
 /// The connections to all nodes of one store. Clones share them.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ struct Shared {
     retry: Retry,
     /// Counts reads that any replica, or any primary, can serve: they take turns.
     turn: AtomicUsize,
+    hubs: Hubs,
 }
 
 impl Client {
@@ -47,7 +51,8 @@ impl Client {
         }
         let topology = Topology::new(config)?;
         let retry = Retry::new(config, Arc::new(SystemClock::new()));
-        let client = Self { shared: Arc::new(Shared { topology, retry, turn: 0.into() }) };
+        let shared = Shared { topology, retry, turn: 0.into(), hubs: Hubs::default() };
+        let client = Self { shared: Arc::new(shared) };
         let mut call = client.shared.retry.call("connect", Repeat::Safe, std::time::Duration::ZERO);
         loop {
             let limit = call.remaining();
@@ -78,19 +83,49 @@ impl Client {
     }
 
     /// The bytes that went over all connections.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
+    #[expect(dead_code, reason = "for the statistics of connections, which come next")]
     pub(crate) fn traffic(&self) -> &Traffic {
         self.shared.topology.connector().traffic()
     }
 
-    /// A connection of its own with the messages that the server sends unasked.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
-    pub(crate) async fn dedicated(&self, target: Target) -> Result<Dedicated> {
+    /// A connection of its own to a node, with the messages that the server sends unasked.
+    ///
+    /// # Errors
+    /// Those of connecting; nothing is tried twice.
+    pub(crate) async fn dedicated(&self, node: &NodeId) -> Result<Dedicated> {
         let routes = self.shared.topology.routes();
-        let found = routes.find(&target, Role::Primary, 0);
+        let found = routes.find(&Target::Node(node.clone()), Role::Primary, 0);
         let node = found.map_err(|fault| Failure::from(fault).into_error())?;
         let pushes = node.pushes().await.map_err(|trouble| trouble.failure().into_error())?;
-        Ok(Dedicated { node: node.id().clone(), pushes })
+        Ok(Dedicated::new(pushes))
+    }
+
+    /// Wakes whoever waits for other routes than those of now.
+    pub(crate) fn routes_changes(&self) -> tokio::sync::watch::Receiver<Arc<Routes>> {
+        self.shared.topology.subscribe()
+    }
+
+    /// Finds the nodes anew. Without effect where they can not move.
+    pub(crate) async fn find_nodes_again(&self) {
+        if !self.shared.topology.can_move() {
+            return;
+        }
+        let limit = self.config().call_timeout();
+        match tokio::time::timeout(limit, self.shared.topology.refresh()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(trouble)) => tracing::debug!(%trouble, "no new routes"),
+            Err(_) => tracing::debug!("no new routes in time"),
+        }
+    }
+
+    /// The settings.
+    pub(crate) fn config(&self) -> &RedisConfig {
+        self.shared.topology.connector().config()
+    }
+
+    /// Those who follow changes over these connections.
+    pub(crate) fn hubs(&self) -> &Hubs {
+        &self.shared.hubs
     }
 
     async fn open(&self) -> Result<(), Trouble> {
@@ -109,40 +144,6 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("nodes", &self.nodes()).finish_non_exhaustive()
-    }
-}
-
-/// A connection that belongs to one user: tracking, publish and subscribe.
-///
-/// Dropping it closes it. It is not made again when it is lost, because what was missed meanwhile
-/// is for its user to deal with.
-#[derive(Debug)]
-pub(crate) struct Dedicated {
-    node: NodeId,
-    pushes: Pushes,
-}
-
-impl Dedicated {
-    /// The node it leads to.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
-    pub(crate) fn node(&self) -> &NodeId {
-        &self.node
-    }
-
-    /// Sends one command and waits for its answer, as long as that takes.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
-    pub(crate) async fn command(&self, command: &redis::Cmd) -> Result<redis::Value> {
-        let answer = self.pushes.connection().one(command).await;
-        let answer = answer.map_err(|trouble| trouble.failure().into_error())?;
-        answer
-            .extract_error()
-            .map_err(|error| Failure::from_redis(&error, Sent::Maybe).into_error())
-    }
-
-    /// The next message; `None` once the connection is lost. Cancelling it loses no message.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
-    pub(crate) async fn next(&mut self) -> Option<redis::PushInfo> {
-        self.pushes.next().await
     }
 }
 

@@ -85,6 +85,44 @@ impl KeySpace {
         built.freeze()
     }
 
+    /// The key under which a clear is announced to watchers; `place` chooses its slot.
+    pub(crate) fn announcement(&self, place: u32, id: &[u8; 16]) -> Bytes {
+        let mut built = BytesMut::with_capacity(self.base.len() + 48);
+        built.put_slice(&self.base);
+        built.put_slice(format!("c:{{{place}}}{:032x}", u128::from_be_bytes(*id)).as_bytes());
+        built.freeze()
+    }
+
+    /// The number of the clear that is announced under a key; `None` for other keys.
+    pub(crate) fn read_announcement(&self, stored: &[u8]) -> Option<[u8; 16]> {
+        let rest = stored.strip_prefix(self.base.as_ref())?.strip_prefix(b"c:{")?;
+        let end = rest.iter().position(|byte| *byte == b'}')?;
+        let id = std::str::from_utf8(rest.get(end + 1..)?).ok().filter(|id| id.len() == 32)?;
+        u128::from_str_radix(id, 16).ok().map(u128::to_be_bytes)
+    }
+
+    /// What every key of the namespace begins with.
+    pub(crate) fn base(&self) -> &Bytes {
+        &self.base
+    }
+
+    /// What the keys begin with whose changes watchers are told: entries, hashes and announcements.
+    /// None of them is the beginning of another.
+    pub(crate) fn watched(&self) -> [Bytes; 5] {
+        let letters = [
+            Kind::Entry.letter(true),
+            Kind::Entry.letter(false),
+            Kind::Hash.letter(true),
+            Kind::Hash.letter(false),
+            b'c',
+        ];
+        letters.map(|letter| {
+            let mut prefix = BytesMut::from(self.base.as_ref());
+            prefix.put_slice(&[letter, b':']);
+            prefix.freeze()
+        })
+    }
+
     /// The key under which an operation on `key` is remembered: in its slot.
     pub(crate) fn operation(&self, key: &Key, id: &[u8; 16]) -> Bytes {
         let (mut built, told) = self.begin(Kind::Operation, key, 33 + key.name().len());
@@ -188,6 +226,14 @@ impl KeySpace {
         pattern.put_u8(b'*');
         pattern.freeze()
     }
+}
+
+/// What the key of any namespace begins with, up to where its kind is named; `None` for keys that
+/// are none of this driver's.
+pub(crate) fn base_of(stored: &[u8]) -> Option<&[u8]> {
+    let mut separators = stored.iter().enumerate().filter(|(_, byte)| **byte == b':');
+    let (second, _) = separators.nth(1)?;
+    stored.get(..=second)
 }
 
 /// Escapes everything but letters, digits, `_`, `.` and `-`.

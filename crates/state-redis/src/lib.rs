@@ -13,6 +13,7 @@ mod scripts;
 mod stats;
 mod store;
 mod topology;
+mod watch;
 
 pub use backend::RedisBackend;
 pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};

@@ -22,6 +22,7 @@ scripts! {
     INCREMENT = "increment";
     TOUCH = "touch";
     GET = "get";
+    LOOK = "look";
     TRANSACT = "transact";
     UNLINK = "unlink";
     HASH_WRITE = "hash_write";

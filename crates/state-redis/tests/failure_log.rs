@@ -1,6 +1,8 @@
 //! What a call that failed for good leaves in the log. Alone in its file: the subscriber is the
 //! process's.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 

@@ -22,7 +22,7 @@ clauses! { "watch": "following changes";
     MUST "watch.put.deadline" needs [Watch, Expiry] => events::put_deadline;
     /// A delete is told, and one that met nothing is not.
     MUST "watch.delete" needs [Watch] => events::delete;
-    /// A touch is told with the new end of the lifetime, and one that met nothing is not.
+    /// A touch is told with the new end of the lifetime, or without `watch-log` as a put of the version that is there; one that met nothing is not told.
     MUST "watch.touch" needs [Watch, Expiry] => events::touch;
     /// Some time after the end of a lifetime, the expiry of the entry is told.
     MUST "watch.expired" needs [Watch, Expiry] => events::expired;

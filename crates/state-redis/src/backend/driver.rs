@@ -179,7 +179,7 @@ impl StateBackend for RedisBackend {
     }
 
     fn as_watch(&self) -> Option<&dyn Watch> {
-        None
+        Some(self)
     }
 
     fn as_lease(&self) -> Option<&dyn LeaseStore> {

@@ -13,6 +13,7 @@ use state_core::{
 use super::Inner;
 use super::ask::{Ask, lease_name, many, one, role};
 use super::page_token::{Listing, Place};
+use super::watch::ClearAnnounced;
 use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
 use crate::keys::Kind;
 use crate::scripts::{self, Answer, bytes, integer, number, optional, unlike};
@@ -190,7 +191,7 @@ impl Inner {
     }
 
     /// Removes entries and hashes step by step. Under a fence every partition that is cleared
-    /// learns the token.
+    /// learns the token. Watchers are told when it begins and ends: two more round trips.
     pub(super) async fn clear(&self, options: &ClearOptions) -> Result<u64> {
         self.acks(options.acks)?;
         self.fence_args(options.fence.as_ref())?;
@@ -203,11 +204,23 @@ impl Inner {
                 self.raise_mark(&anything, fence).await?;
             }
         }
+        let announced = self.announce_clear(options).await;
+        let removed = self.remove_all(options, &announced).await;
+        announced.end(removed).await
+    }
+
+    async fn remove_all(
+        &self,
+        options: &ClearOptions,
+        announced: &ClearAnnounced<'_>,
+    ) -> Result<u64> {
+        let fence = options.fence.as_ref();
         let removed = std::sync::atomic::AtomicU64::new(0);
         for kind in [Kind::Entry, Kind::Hash] {
             let (prefix, scope) = (&options.prefix, &options.scope);
             let scan = self.scan(Operation::Clear, kind, prefix, scope, Role::Primary);
             self.scan_all(&scan, |found| async {
+                announced.renew().await;
                 let unlinked = self.unlink(found, fence).await?;
                 removed.fetch_add(unlinked, std::sync::atomic::Ordering::Relaxed);
                 Ok(())

@@ -124,3 +124,28 @@ fn a_plain_key_stays_readable() {
     let record = KeySpace::layout("state", &Namespace::new("shop").unwrap());
     assert_eq!(record, "state:shop:y");
 }
+
+#[test]
+fn watched_keys_are_recognised_and_no_other() {
+    for (prefix, namespace) in [("state", "a"), ("", "a:b"), ("x:y", "%")] {
+        let namespace = Namespace::new(namespace).unwrap();
+        let space = KeySpace::new(prefix, &namespace, Placement::Own);
+        let key = Key::in_partition("p:q", "n");
+        let announced = space.announcement(7, &[9; 16]);
+        assert_eq!(space.read_announcement(&announced), Some([9; 16]));
+        assert_eq!(space.read_announcement(&space.key(Kind::Entry, &key)), None);
+        for (stored, watched) in [
+            (announced, true),
+            (space.key(Kind::Entry, &key), true),
+            (space.key(Kind::Hash, &"n".into()), true),
+            (space.key(Kind::Lease, &key), false),
+            (space.fence(&key), false),
+            (space.operation(&key, &[1; 16]), false),
+            (KeySpace::layout(prefix, &namespace), false),
+        ] {
+            assert_eq!(base_of(&stored), Some(space.base().as_ref()));
+            let covering = space.watched().into_iter().filter(|p| stored.starts_with(p));
+            assert_eq!(covering.count(), usize::from(watched), "{stored:?}");
+        }
+    }
+}

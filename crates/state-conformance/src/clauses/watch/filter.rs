@@ -94,8 +94,10 @@ pub(super) async fn namespace(cx: Context) {
     let mut events = follow(&*cx.b).await;
     let mut elsewhere = follow(&*longer).await;
     let there = longer.put("k", "v").await.unwrap().version;
+    tells(&mut elsewhere, put("k", there)).await;
     longer.clear().await.unwrap();
     let here = cx.a.put("k", "v").await.unwrap().version;
     tells(&mut events, put("k", here)).await;
-    tells(&mut elsewhere, put("k", there)).await;
+    let cleared = Change::Cleared { prefix: "".into(), scope: Scope::All };
+    tells(&mut elsewhere, cleared).await;
 }
