@@ -2,6 +2,7 @@
 
 mod evict;
 mod merge;
+mod ordered;
 mod overlay;
 mod shards;
 mod snapshot;

@@ -166,7 +166,14 @@ pub(crate) trait Read {
 
 /// Writing the tables of one namespace. Keeps the index of deadlines true.
 pub(crate) trait Tables: Read {
-    fn put_entry(&mut self, key: &Key, record: Record) -> Result<()>;
+    /// Stores an entry under a version that was never given out before in this namespace, not
+    /// before a crash either, and logs that; the version.
+    fn put_entry(
+        &mut self,
+        key: &Key,
+        value: Bytes,
+        deadline: Option<Timestamp>,
+    ) -> Result<Version>;
     /// Changes only the deadline of an entry that is there.
     fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()>;
     /// Does nothing when there is no such entry.
@@ -187,8 +194,6 @@ pub(crate) trait Tables: Read {
     fn remember(&mut self, key: &Key, id: OpId, operation: Remembered) -> Result<()>;
     fn forget(&mut self, key: &Key, id: OpId) -> Result<()>;
 
-    /// A version that was never given out before in this namespace, not before a crash either.
-    fn next_version(&mut self) -> Result<Version>;
     /// Appends to the change log, drops events past what is retained, and wakes watchers once
     /// the change is visible to readers.
     fn log(&mut self, change: Change) -> Result<()>;

@@ -16,6 +16,35 @@ macro_rules! backend_faces {
                 self.inner.capabilities()
             }
 
+            // As `async_trait` would write them, but for copies of the options: these two are
+            // called more often than all others together.
+            fn get_opts<'s, 'k, 'f>(
+                &'s self,
+                key: &'k state_core::Key,
+                options: state_core::GetOptions,
+            ) -> futures_core::future::BoxFuture<'f, state_core::Result<Option<state_core::Entry>>>
+            where
+                's: 'f,
+                'k: 'f,
+                Self: 'f,
+            {
+                Box::pin(async move { self.inner.get(key, &options).await })
+            }
+
+            fn put_opts<'s, 'k, 'f>(
+                &'s self,
+                key: &'k state_core::Key,
+                value: bytes::Bytes,
+                options: state_core::PutOptions,
+            ) -> futures_core::future::BoxFuture<'f, state_core::Result<state_core::Written>>
+            where
+                's: 'f,
+                'k: 'f,
+                Self: 'f,
+            {
+                Box::pin(async move { self.inner.put(key, value, &options).await })
+            }
+
             fn as_hash(&self) -> Option<&dyn state_core::HashStore> {
                 Some(self)
             }
@@ -32,11 +61,6 @@ macro_rules! backend_faces {
                 Some(self)
             }
         },
-                get_opts => get(key: &state_core::Key | options: state_core::GetOptions)
-                    -> Option<state_core::Entry>;
-                put_opts => put(
-                    key: &state_core::Key, value: bytes::Bytes | options: state_core::PutOptions
-                ) -> state_core::Written;
                 delete_opts => delete(
                     key: &state_core::Key | options: state_core::DeleteOptions
                 ) -> state_core::Deleted;

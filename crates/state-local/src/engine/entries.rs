@@ -8,7 +8,7 @@ use state_core::{
 
 use super::ops::Replay;
 use super::{Tx, View};
-use crate::tables::{Head, OpOutcome, Record};
+use crate::tables::{Head, OpOutcome};
 
 impl View<'_> {
     /// An entry's head, if it is there and has not expired.
@@ -121,10 +121,7 @@ impl Tx<'_> {
         head: Option<Head>,
     ) -> Result<Version> {
         let deadline = self.view().deadline(expiry, head.and_then(|head| head.deadline))?;
-        let version = self.tables.next_version()?;
-        self.tables.put_entry(key, Record { value, version, deadline })?;
-        self.tables.log(Change::Put { key: key.clone(), version, deadline })?;
-        Ok(version)
+        self.tables.put_entry(key, value, deadline)
     }
 
     pub(crate) fn delete(&mut self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {

@@ -254,6 +254,13 @@ impl<'txn> FileTables<'txn> {
     }
 
     /// Moves something in the index of deadlines.
+    fn next_version(&mut self) -> Result<Version> {
+        let next =
+            self.current.counts.version.checked_add(1).ok_or_else(|| corrupt("version number"))?;
+        self.current.counts.version = next;
+        Ok(Version::from_bytes(mark(self.session, next)))
+    }
+
     fn move_due(
         &mut self,
         kind: DueKind,
@@ -334,7 +341,14 @@ impl<'txn> Source for FileTables<'txn> {
 }
 
 impl Tables for FileTables<'_> {
-    fn put_entry(&mut self, key: &Key, record: Record) -> Result<()> {
+    fn put_entry(
+        &mut self,
+        key: &Key,
+        value: Bytes,
+        deadline: Option<Timestamp>,
+    ) -> Result<Version> {
+        let version = self.next_version()?;
+        let record = Record { value, version, deadline };
         self.changing(|tables| {
             let stored = keys::of_key(tables.prefix(), key);
             let mut bytes = std::mem::take(&mut tables.buffer);
@@ -343,10 +357,12 @@ impl Tables for FileTables<'_> {
             let old = tables.replace(Name::Entries, &stored, &bytes, read, "entry")?;
             tables.buffer = bytes;
             let from = old.and_then(|head| head.deadline);
-            tables.move_due(DueKind::Entry, key, from, record.deadline)?;
+            tables.move_due(DueKind::Entry, key, from, deadline)?;
             tables.current.counts.records += u64::from(old.is_none());
             Ok(())
-        })
+        })?;
+        self.log(Change::Put { key: key.clone(), version, deadline })?;
+        Ok(version)
     }
 
     fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
@@ -459,13 +475,6 @@ impl Tables for FileTables<'_> {
             let kind = DueKind::Operation(OpIdOrd::from(id));
             tables.move_due(kind, key, Some(operation.deadline), None)
         })
-    }
-
-    fn next_version(&mut self) -> Result<Version> {
-        let next =
-            self.current.counts.version.checked_add(1).ok_or_else(|| corrupt("version number"))?;
-        self.current.counts.version = next;
-        Ok(Version::from_bytes(mark(self.session, next)))
     }
 
     fn log(&mut self, change: Change) -> Result<()> {

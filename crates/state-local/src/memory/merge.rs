@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::binary_heap::{BinaryHeap, PeekMut};
-use std::collections::btree_map::{BTreeMap, Range};
 use std::ops::Bound;
 
 use state_core::Key;
 
+use super::ordered::{Ordered, Range};
 use crate::tables::{ScanFrom, Step};
 
 /// The next record of one map; the greatest is the one with the least key, which is what a heap
@@ -14,13 +14,13 @@ use crate::tables::{ScanFrom, Step};
 struct Head<'a, T> {
     key: &'a Key,
     record: &'a T,
-    map: &'a BTreeMap<Key, T>,
-    rest: Range<'a, Key, T>,
+    map: &'a Ordered<T>,
+    rest: Range<'a, T>,
 }
 
 impl<'a, T> Head<'a, T> {
-    fn at(map: &'a BTreeMap<Key, T>, from: Bound<&Key>) -> Option<Self> {
-        let mut rest = map.range::<Key, _>((from, Bound::Unbounded));
+    fn at(map: &'a Ordered<T>, from: Bound<&Key>) -> Option<Self> {
+        let mut rest = map.range(from);
         let (key, record) = rest.next()?;
         Some(Self { key, record, map, rest })
     }
@@ -48,7 +48,7 @@ impl<T> Eq for Head<'_, T> {}
 
 /// Visits maps that share no key, in key order over all of them.
 pub(super) fn scan<'a, T: 'a>(
-    maps: impl IntoIterator<Item = &'a BTreeMap<Key, T>>,
+    maps: impl IntoIterator<Item = &'a Ordered<T>>,
     from: &ScanFrom,
     visit: &mut dyn FnMut(&Key, &T) -> Step,
 ) {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     /// Runs a scan with these steps and returns the keys that it visited.
-    fn visited(maps: &[BTreeMap<Key, u8>], from: &ScanFrom, steps: &[Option<u8>]) -> Vec<Key> {
+    fn visited(maps: &[Ordered<u8>], from: &ScanFrom, steps: &[Option<u8>]) -> Vec<Key> {
         let mut visited = Vec::new();
         scan(maps, from, &mut |key, _| {
             visited.push(key.clone());
@@ -124,11 +124,11 @@ mod tests {
             from in 1..250_u8,
             inclusive: bool,
         ) {
-            let mut maps = vec![BTreeMap::new(); 4];
-            let mut whole = BTreeMap::new();
+            let mut maps = vec![Ordered::default(); 4];
+            let mut whole = Ordered::default();
             for (byte, map) in keys {
-                maps[map].insert(Key::from(vec![byte]), byte);
-                whole.insert(Key::from(vec![byte]), byte);
+                maps[map].insert(&Key::from(vec![byte]), byte);
+                whole.insert(&Key::from(vec![byte]), byte);
             }
             let from = ScanFrom { key: Key::from(vec![from]), inclusive };
             // The end of the range of names cannot be moved past.

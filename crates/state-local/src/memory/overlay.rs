@@ -12,6 +12,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use state_core::Key;
 
+use super::ordered::Ordered;
 use super::tables::{Hash, MemoryTables};
 use crate::tables::Record;
 
@@ -51,11 +52,10 @@ impl<T: Clone> Side<T> {
     }
 
     /// The next record as it was, from the live map and what has changed in it.
-    fn next(&mut self, live: &BTreeMap<Key, T>) -> Option<(Key, T)> {
+    fn next(&mut self, live: &Ordered<T>) -> Option<(Key, T)> {
         loop {
             let from = self.read_to.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let bounds = (from, Bound::Unbounded);
-            let live = live.range::<Key, _>(bounds).next();
+            let live = live.range(from).next();
             let first_changed = self.changed.first_key_value().map(|(key, _)| key);
             let (key, kept) = match (live, first_changed) {
                 (None, None) => {

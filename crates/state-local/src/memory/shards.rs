@@ -85,7 +85,10 @@ impl Shards {
             let mut tables = shard.write();
             let before = tables.last_logged();
             let done = work(&mut *tables);
-            (done, before, tables.last_logged())
+            let (after, discarded) = (tables.last_logged(), tables.take_discarded());
+            drop(tables);
+            drop(discarded);
+            (done, before, after)
         } else {
             let mut several = self.several(reach, Shard::write);
             let before = several.last_logged();
@@ -235,8 +238,13 @@ impl<G: Deref<Target = MemoryTables>> Read for Several<G> {
 }
 
 impl<G: DerefMut<Target = MemoryTables>> Tables for Several<G> {
-    fn put_entry(&mut self, key: &Key, record: Record) -> Result<()> {
-        self.of_mut(key)?.put_entry(key, record)
+    fn put_entry(
+        &mut self,
+        key: &Key,
+        value: Bytes,
+        deadline: Option<Timestamp>,
+    ) -> Result<Version> {
+        self.of_mut(key)?.put_entry(key, value, deadline)
     }
 
     fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
@@ -277,11 +285,6 @@ impl<G: DerefMut<Target = MemoryTables>> Tables for Several<G> {
 
     fn forget(&mut self, key: &Key, id: OpId) -> Result<()> {
         self.of_mut(key)?.forget(key, id)
-    }
-
-    /// No two shards make the same version, so any of them will do.
-    fn next_version(&mut self) -> Result<Version> {
-        self.first_mut()?.next_version()
     }
 
     fn log(&mut self, change: Change) -> Result<()> {

@@ -11,6 +11,7 @@ use state_core::{Change, FenceToken, Key, OpId, Result, Timestamp, Version};
 
 use super::evict::EvictionPolicy;
 use super::merge;
+use super::ordered::Ordered;
 use super::overlay::Overlays;
 use super::shards::out_of_reach;
 use crate::reach::{HOMES, home};
@@ -81,8 +82,8 @@ pub(super) struct MemoryTables {
     home: Option<usize>,
     /// How many versions were made, times the number of homes, plus the home.
     versions: u64,
-    entries: BTreeMap<Key, Record>,
-    hashes: BTreeMap<Key, Hash>,
+    entries: Ordered<Record>,
+    hashes: Ordered<Hash>,
     due: BTreeSet<(Timestamp, DueKind, Key)>,
     leases: HashMap<Key, LeaseRecord>,
     fence_marks: HashMap<Key, FenceToken>,
@@ -92,6 +93,7 @@ pub(super) struct MemoryTables {
     last_logged: u64,
     capacity: Option<Capacity>,
     overlays: Overlays,
+    discarded: Option<Bytes>,
     /// Bytes of keys and values of entries.
     entry_bytes: u64,
 }
@@ -101,8 +103,8 @@ impl MemoryTables {
         Self {
             home,
             versions: home.unwrap_or_default() as u64,
-            entries: BTreeMap::new(),
-            hashes: BTreeMap::new(),
+            entries: Ordered::default(),
+            hashes: Ordered::default(),
             due: BTreeSet::new(),
             leases: HashMap::new(),
             fence_marks: HashMap::new(),
@@ -112,15 +114,16 @@ impl MemoryTables {
             last_logged: 0,
             capacity,
             overlays: Overlays::default(),
+            discarded: None,
             entry_bytes: 0,
         }
     }
 
-    pub(super) fn entries(&self) -> &BTreeMap<Key, Record> {
+    pub(super) fn entries(&self) -> &Ordered<Record> {
         &self.entries
     }
 
-    pub(super) fn hashes(&self) -> &BTreeMap<Key, Hash> {
+    pub(super) fn hashes(&self) -> &Ordered<Hash> {
         &self.hashes
     }
 
@@ -184,6 +187,17 @@ impl MemoryTables {
         self.entry_bytes + self.entries.len() as u64 * PER_ENTRY + hashes
     }
 
+    fn next_version(&mut self) -> Version {
+        self.versions += HOMES as u64;
+        let version = u128::from(self.log.nonce) << 64 | u128::from(self.versions);
+        Version::from_bytes(version.to_be_bytes())
+    }
+
+    /// The last value that was replaced, to be dropped when the lock has been released.
+    pub(super) fn take_discarded(&mut self) -> Option<Bytes> {
+        self.discarded.take()
+    }
+
     fn move_due(
         &mut self,
         kind: DueKind,
@@ -214,7 +228,7 @@ impl MemoryTables {
             && self.entries.len() >= capacity.entries_max
         {
             let victim = capacity.policy.lock().victim();
-            let Some(victim) = victim.filter(|victim| self.entries.contains_key(victim)) else {
+            let Some(victim) = victim.filter(|victim| self.entries.get(victim).is_some()) else {
                 return Ok(());
             };
             self.remove_entry(&victim)?;
@@ -325,28 +339,39 @@ pub(super) fn hash_head(hash: &Hash) -> HashHead {
 }
 
 impl Tables for MemoryTables {
-    fn put_entry(&mut self, key: &Key, record: Record) -> Result<()> {
+    fn put_entry(
+        &mut self,
+        key: &Key,
+        value: Bytes,
+        deadline: Option<Timestamp>,
+    ) -> Result<Version> {
         self.check(key)?;
-        let deadline = record.deadline;
-        let new_bytes = bytes_of(key, &record.value);
-        let (old_deadline, old_bytes) = if let Some(held) = self.entries.get_mut(key) {
-            self.overlays.keep_entry(key, Some(held));
+        let version = self.next_version();
+        let new_bytes = bytes_of(key, &value);
+        let record = Record { value, version, deadline };
+        let key = if let Some((own, held)) = self.entries.get_mut(key) {
+            self.overlays.keep_entry(own, Some(held));
             let old = std::mem::replace(held, record);
-            (old.deadline, bytes_of(key, &old.value))
+            let own = own.clone();
+            self.entry_bytes -= bytes_of(key, &old.value);
+            self.discarded = Some(old.value);
+            self.move_due(DueKind::Entry, key, old.deadline, deadline);
+            own
         } else {
             self.overlays.keep_entry(key, None);
             self.evict()?;
-            self.entries.insert(key.clone(), record);
-            (None, 0)
+            self.entries.insert(key, record);
+            self.move_due(DueKind::Entry, key, None, deadline);
+            key.clone()
         };
-        self.entry_bytes = self.entry_bytes + new_bytes - old_bytes;
-        self.move_due(DueKind::Entry, key, old_deadline, deadline);
-        self.told(|policy| policy.written(key, deadline));
-        Ok(())
+        self.entry_bytes += new_bytes;
+        self.told(|policy| policy.written(&key, deadline));
+        self.log(Change::Put { key, version, deadline })?;
+        Ok(version)
     }
 
     fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
-        let Some(record) = self.entries.get_mut(key) else { return Ok(()) };
+        let Some((_, record)) = self.entries.get_mut(key) else { return Ok(()) };
         self.overlays.keep_entry(key, Some(record));
         let old = std::mem::replace(&mut record.deadline, deadline);
         self.move_due(DueKind::Entry, key, old, deadline);
@@ -367,13 +392,13 @@ impl Tables for MemoryTables {
     fn put_field(&mut self, key: &Key, field: &Bytes, value: Bytes) -> Result<bool> {
         self.check(key)?;
         self.overlays.keep_hash(key, self.hashes.get(key));
-        let hash = self.hashes.entry(key.clone()).or_default();
+        let Some(hash) = self.hashes.get_or_default(key) else { return Ok(false) };
         Ok(Arc::make_mut(&mut hash.fields).insert(field.clone(), value).is_none())
     }
 
     fn remove_field(&mut self, key: &Key, field: &Bytes) -> Result<bool> {
         self.overlays.keep_hash(key, self.hashes.get(key));
-        let Some(hash) = self.hashes.get_mut(key) else { return Ok(false) };
+        let Some((_, hash)) = self.hashes.get_mut(key) else { return Ok(false) };
         let removed = Arc::make_mut(&mut hash.fields).remove(field).is_some();
         if hash.fields.is_empty() {
             self.remove_hash(key)?;
@@ -383,7 +408,7 @@ impl Tables for MemoryTables {
 
     fn set_hash_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
         self.overlays.keep_hash(key, self.hashes.get(key));
-        let Some(hash) = self.hashes.get_mut(key) else { return Ok(()) };
+        let Some((_, hash)) = self.hashes.get_mut(key) else { return Ok(()) };
         let old = std::mem::replace(&mut hash.deadline, deadline);
         self.move_due(DueKind::Hash, key, old, deadline);
         Ok(())
@@ -423,12 +448,6 @@ impl Tables for MemoryTables {
             self.move_due(DueKind::Operation(id.into()), key, Some(old.deadline), None);
         }
         Ok(())
-    }
-
-    fn next_version(&mut self) -> Result<Version> {
-        self.versions += HOMES as u64;
-        let version = u128::from(self.log.nonce) << 64 | u128::from(self.versions);
-        Ok(Version::from_bytes(version.to_be_bytes()))
     }
 
     fn log(&mut self, change: Change) -> Result<()> {
