@@ -47,16 +47,19 @@ impl Key {
     }
 
     /// The name, without the partition.
+    #[inline]
     pub fn name(&self) -> &Bytes {
         &self.name
     }
 
     /// The partition, if the key has one.
+    #[inline]
     pub fn partition(&self) -> Option<&Bytes> {
         self.partition.as_ref()
     }
 
     /// The bytes that count against the limit: name and partition together.
+    #[inline]
     pub fn len_bytes(&self) -> usize {
         self.name.len() + self.partition.as_ref().map_or(0, Bytes::len)
     }

@@ -55,6 +55,7 @@ impl Limits {
     ///
     /// # Errors
     /// `Invalid` when the name, or a given partition, is empty; `TooLarge` over the limit.
+    #[inline]
     pub fn check_key(&self, key: &Key) -> Result<()> {
         if key.name().is_empty() {
             return Err(Error::invalid("the key is empty"));
@@ -69,6 +70,7 @@ impl Limits {
     ///
     /// # Errors
     /// `TooLarge` over the limit.
+    #[inline]
     pub fn check_value(&self, value: &[u8]) -> Result<()> {
         check_size("value", value.len(), self.value_bytes_max)
     }
@@ -162,6 +164,7 @@ impl Default for Limits {
     }
 }
 
+#[inline]
 fn check_size(what: &'static str, got: usize, limit: usize) -> Result<()> {
     if got > limit { Err(Error::too_large(what, got, limit)) } else { Ok(()) }
 }

@@ -17,6 +17,7 @@ impl Reach {
     pub(crate) const ALL: Self = Self(u16::MAX);
 
     /// What belongs to `key`.
+    #[inline]
     pub(crate) fn of(key: &Key) -> Self {
         Self(1 << home(key))
     }
@@ -43,6 +44,7 @@ impl Reach {
 
 /// Where everything of `key` lies, from 0 to [`HOMES`]: a quick hash of the partition, or of the
 /// name without one. Names chosen to share a home only wait for each other more often.
+#[inline]
 pub(crate) fn home(key: &Key) -> usize {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let bytes = key.partition().unwrap_or(key.name());

@@ -35,6 +35,7 @@ struct State {
 
 impl Watchers {
     /// Wakes everybody who waits. Called after a change has become visible to readers.
+    #[inline]
     pub(crate) fn notify(&self) {
         if !self.any.load(Ordering::Acquire) {
             return;

@@ -209,6 +209,7 @@ impl<S: Space> Local<S> {
 }
 
 /// What a call on `key` reaches.
+#[inline]
 pub(super) fn within(key: &Key, fence: Option<&Fence>) -> Reach {
     Reach::of(key).and(fence.map(|fence| &fence.lease))
 }

@@ -12,6 +12,7 @@ use crate::tables::{Head, OpOutcome};
 
 impl View<'_> {
     /// An entry's head, if it is there and has not expired.
+    #[inline]
     pub(crate) fn live_head(&self, key: &Key) -> Result<Option<Head>> {
         Ok(self.tables.head(key)?.filter(|head| !self.now.is_past(head.deadline)))
     }
@@ -51,6 +52,7 @@ impl View<'_> {
         if options.expiry { entry.with_expires(self.expires(deadline)) } else { entry }
     }
 
+    #[inline]
     pub(crate) fn check_precondition(
         &self,
         key: &Key,
@@ -92,7 +94,7 @@ impl Tx<'_> {
         let view = self.view();
         view.rules.capabilities.limits.check_key(key)?;
         view.rules.capabilities.limits.check_value(&value)?;
-        view.deadline(options.expiry, None)?;
+        let deadline = view.deadline(options.expiry, None)?;
         let acks = view.acks(options.acks)?;
         view.check_fence(options.fence.as_ref())?;
         let digest = options.op_id.map(|_| OpDigest::of_put(&value, options));
@@ -106,7 +108,9 @@ impl Tx<'_> {
         let blind = options.precondition == Precondition::Always && options.expiry != Expiry::Keep;
         let head =
             if blind { None } else { self.view().check_precondition(key, options.precondition)? };
-        let version = self.store(key, value, options.expiry, head)?;
+        let kept = options.expiry == Expiry::Keep;
+        let deadline = if kept { head.and_then(|head| head.deadline) } else { deadline };
+        let version = self.tables.put_entry(key, value, deadline)?;
         self.remember(key, options.op_id, digest, || OpOutcome::Written(version))?;
         Ok(Written::new(version, acks))
     }

@@ -6,6 +6,7 @@ use super::{Tx, View};
 
 impl View<'_> {
     /// What a receipt says; an unsupported level is refused before anything is written.
+    #[inline]
     pub(crate) fn acks(&self, wanted: Acks) -> Result<AcksReached> {
         let fsynced = self.rules.capabilities.has(Capability::AckFsync);
         match wanted {
@@ -20,6 +21,7 @@ impl View<'_> {
 
     /// Every read here is strong, which is more than either level asks for.
     #[expect(clippy::unused_self, reason = "the same shape as the other checks")]
+    #[inline]
     pub(crate) fn consistency(&self, wanted: Consistency) -> Result<()> {
         match wanted {
             Consistency::Strong | Consistency::Eventual => Ok(()),
@@ -27,6 +29,7 @@ impl View<'_> {
         }
     }
 
+    #[inline]
     pub(crate) fn check_fence(&self, fence: Option<&Fence>) -> Result<()> {
         fence.map_or(Ok(()), |fence| self.rules.capabilities.limits.check_key(&fence.lease))
     }
@@ -35,6 +38,7 @@ impl View<'_> {
 impl Tx<'_> {
     /// Refuses a stale token and remembers a greater one. Called when everything else that can
     /// be checked without reading has been, and before anything is read or written.
+    #[inline]
     pub(crate) fn raise_fence(&mut self, fence: Option<&Fence>) -> Result<()> {
         let Some(fence) = fence else { return Ok(()) };
         let mark = self.tables.fence_mark(&fence.lease)?;

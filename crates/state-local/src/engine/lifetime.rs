@@ -6,6 +6,7 @@ use super::View;
 
 impl View<'_> {
     /// The deadline that `expiry` means now; `kept` is the one that `Keep` keeps.
+    #[inline]
     pub(crate) fn deadline(
         &self,
         expiry: Expiry,

@@ -19,6 +19,7 @@ pub(super) enum Replay {
 }
 
 impl View<'_> {
+    #[inline]
     pub(super) fn replay(
         &self,
         key: &Key,
@@ -26,6 +27,10 @@ impl View<'_> {
         digest: Option<OpDigest>,
     ) -> Result<Replay> {
         let (Some(id), Some(digest)) = (id, digest) else { return Ok(Replay::New) };
+        self.replay_of(key, id, digest)
+    }
+
+    fn replay_of(&self, key: &Key, id: OpId, digest: OpDigest) -> Result<Replay> {
         let Some(remembered) = self.tables.remembered(key, id)? else { return Ok(Replay::New) };
         if self.now.is_past(Some(remembered.deadline)) {
             return Ok(Replay::New);
@@ -39,6 +44,7 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
+    #[inline]
     pub(super) fn remember(
         &mut self,
         key: &Key,

@@ -153,6 +153,7 @@ impl MemoryTables {
         self.trim_to(self.bounds().oldest);
     }
 
+    #[inline]
     fn trim_to(&mut self, oldest: u64) {
         while self.events.front().is_some_and(|event| event.sequence < oldest) {
             self.events.pop_front();
@@ -198,6 +199,7 @@ impl MemoryTables {
         self.discarded.take()
     }
 
+    #[inline]
     fn move_due(
         &mut self,
         kind: DueKind,
@@ -216,6 +218,7 @@ impl MemoryTables {
         }
     }
 
+    #[inline]
     fn told(&self, tell: impl FnOnce(&mut dyn EvictionPolicy)) {
         if let Some(capacity) = &self.capacity {
             tell(&mut **capacity.policy.lock());
@@ -246,6 +249,7 @@ pub(super) fn head(record: &Record) -> Head {
     }
 }
 
+#[inline]
 fn bytes_of(key: &Key, value: &Bytes) -> u64 {
     (key.len_bytes() + value.len()) as u64
 }
