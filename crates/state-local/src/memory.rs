@@ -1,6 +1,7 @@
 //! The store in memory.
 
 mod evict;
+mod log;
 mod merge;
 mod ordered;
 mod overlay;

@@ -127,8 +127,8 @@ mod tests {
             let mut maps = vec![Ordered::default(); 4];
             let mut whole = Ordered::default();
             for (byte, map) in keys {
-                maps[map].insert(&Key::from(vec![byte]), byte);
-                whole.insert(&Key::from(vec![byte]), byte);
+                maps[map].add(&Key::from(vec![byte]), byte);
+                whole.add(&Key::from(vec![byte]), byte);
             }
             let from = ScanFrom { key: Key::from(vec![from]), inclusive };
             // The end of the range of names cannot be moved past.

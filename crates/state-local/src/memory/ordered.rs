@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Bound;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use state_core::Key;
 
 /// Records in slots, found by the hash of their key, and in an index in key order.
@@ -25,11 +24,13 @@ pub(super) struct Ordered<T> {
     free: Vec<usize>,
 }
 
-/// A record and its key.
+/// A record and its key, on as few cache lines as they fill.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Slot<T> {
     key: Key,
-    record: T,
+    /// `None` when the record was taken out and the key is still referred to.
+    record: Option<T>,
 }
 
 impl<T> Default for Ordered<T> {
@@ -57,23 +58,28 @@ impl<T> Ordered<T> {
 
     pub(super) fn get(&self, key: &Key) -> Option<&T> {
         let index = self.find(key)?;
-        self.slot(index).map(|slot| &slot.record)
+        self.slot(index)?.record.as_ref()
     }
 
-    /// The record with the key that it was stored under, which is cheaper to keep than another
-    /// copy of the same bytes.
-    pub(super) fn get_mut(&mut self, key: &Key) -> Option<(&Key, &mut T)> {
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut T> {
+        self.locate(key).map(|(_, record)| record)
+    }
+
+    /// The slot of `key`, and the record in it.
+    pub(super) fn locate(&mut self, key: &Key) -> Option<(usize, &mut T)> {
         let index = self.find(key)?;
         let slot = self.slots.get_mut(index)?.as_mut()?;
-        Some((&slot.key, &mut slot.record))
+        Some((index, slot.record.as_mut()?))
     }
 
-    /// Stores `record` and returns what it replaces.
-    pub(super) fn insert(&mut self, key: &Key, record: T) -> Option<T> {
-        if let Some((_, held)) = self.get_mut(key) {
-            return Some(std::mem::replace(held, record));
-        }
-        let slot = Some(Slot { key: key.clone(), record });
+    /// The key in a slot; also of a record that was taken out, until the slot is released.
+    pub(super) fn key_at(&self, index: usize) -> Option<&Key> {
+        self.slot(index).map(|slot| &slot.key)
+    }
+
+    /// Stores `record` at `key`, where there is none, and returns its slot.
+    pub(super) fn add(&mut self, key: &Key, record: T) -> usize {
+        let slot = Some(Slot { key: key.clone(), record: Some(record) });
         let index = if let Some(index) = self.free.pop() {
             if let Some(empty) = self.slots.get_mut(index) {
                 *empty = slot;
@@ -85,27 +91,38 @@ impl<T> Ordered<T> {
         };
         self.order.insert(key.clone(), index);
         let (hashing, slots) = (&self.hashing, &self.slots);
-        self.found.insert_unique(hash(hashing, key), index, |index| hash_at(hashing, slots, *index));
-        None
+        let hash_of = |index: &usize| hash_at(hashing, slots, *index);
+        self.found.insert_unique(hash(hashing, key), index, hash_of);
+        index
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<T> {
+        let (index, record) = self.take(key)?;
+        self.release(index);
+        Some(record)
+    }
+
+    /// Takes a record out of its slot, which keeps the key until it is released.
+    pub(super) fn take(&mut self, key: &Key) -> Option<(usize, T)> {
         let slots = &self.slots;
-        let entry = self.found.entry(
-            hash(&self.hashing, key),
-            |index| is_at(slots, *index, key),
-            |index| hash_at(&self.hashing, slots, *index),
-        );
-        let Entry::Occupied(entry) = entry else { return None };
+        let same = |index: &usize| is_at(slots, *index, key);
+        let entry = self.found.find_entry(hash(&self.hashing, key), same).ok()?;
         let (index, _) = entry.remove();
         self.order.remove(key);
-        let slot = self.slots.get_mut(index)?.take();
-        self.free.push(index);
-        if self.order.is_empty() {
+        let record = self.slots.get_mut(index)?.as_mut()?.record.take()?;
+        Some((index, record))
+    }
+
+    /// Lets another record have the slot of one that was taken out.
+    pub(super) fn release(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = None;
+            self.free.push(index);
+        }
+        if self.free.len() == self.slots.len() {
             // The room of many records is not kept for none.
             *self = Self::default();
         }
-        slot.map(|slot| slot.record)
     }
 
     /// Records in key order from `from` on.
@@ -114,11 +131,12 @@ impl<T> Ordered<T> {
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().flatten().map(|slot| &slot.record)
+        self.slots.iter().flatten().filter_map(|slot| slot.record.as_ref())
     }
 
     fn find(&self, key: &Key) -> Option<usize> {
-        let found = self.found.find(hash(&self.hashing, key), |index| is_at(&self.slots, *index, key));
+        let found =
+            self.found.find(hash(&self.hashing, key), |index| is_at(&self.slots, *index, key));
         found.copied()
     }
 
@@ -131,9 +149,9 @@ impl<T: Default> Ordered<T> {
     /// The record at `key`, which is made if there is none.
     pub(super) fn get_or_default(&mut self, key: &Key) -> Option<&mut T> {
         if self.find(key).is_none() {
-            self.insert(key, T::default());
+            self.add(key, T::default());
         }
-        self.get_mut(key).map(|(_, record)| record)
+        self.get_mut(key)
     }
 }
 
@@ -150,7 +168,7 @@ impl<'a, T> Iterator for Range<'a, T> {
     fn next(&mut self) -> Option<Self::Item> {
         let (key, index) = self.order.next()?;
         let slot = self.slots.get(*index)?.as_ref()?;
-        Some((key, &slot.record))
+        Some((key, slot.record.as_ref()?))
     }
 }
 
@@ -196,10 +214,16 @@ mod tests {
             let (mut ordered, mut tree) = (Ordered::default(), BTreeMap::new());
             for (remove, byte, record) in steps {
                 let key = key(byte);
+                let before = ordered.get(&key).copied();
+                prop_assert_eq!(before, tree.get(&key).copied());
                 if remove {
                     prop_assert_eq!(ordered.remove(&key), tree.remove(&key));
                 } else {
-                    prop_assert_eq!(ordered.insert(&key, record), tree.insert(key.clone(), record));
+                    tree.insert(key.clone(), record);
+                    match ordered.get_mut(&key) {
+                        Some(held) => *held = record,
+                        None => drop(ordered.add(&key, record)),
+                    }
                 }
                 prop_assert_eq!(ordered.len(), tree.len());
                 prop_assert_eq!(ordered.get(&key), tree.get(&key));
@@ -208,10 +232,24 @@ mod tests {
                 prop_assert_eq!(ordered.range(from).collect::<Vec<_>>(), ahead.collect::<Vec<_>>());
             }
             for (key, record) in &mut tree {
-                prop_assert_eq!(ordered.get_mut(key), Some((key, &mut *record)));
+                prop_assert_eq!(ordered.get_mut(key), Some(&mut *record));
             }
             prop_assert_eq!(ordered.values().count(), tree.len());
         }
+    }
+
+    #[test]
+    fn the_key_of_a_record_that_was_taken_stays_until_its_slot_is_released() {
+        let mut ordered = Ordered::default();
+        let (a, b) = (Key::from("a"), Key::from("b"));
+        let first = ordered.add(&a, 1);
+        assert_eq!(ordered.take(&a), Some((first, 1)));
+        assert_eq!((ordered.get(&a), ordered.len(), ordered.key_at(first)), (None, 0, Some(&a)));
+        let second = ordered.add(&a, 2);
+        assert_ne!(first, second);
+        ordered.release(first);
+        assert_eq!((ordered.key_at(first), ordered.get(&a)), (None, Some(&2)));
+        assert_eq!((ordered.add(&b, 3), ordered.key_at(first)), (first, Some(&b)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use state_core::{Change, Error, ErrorKind, FenceToken, Key, OpId, Result, Timestamp, Version};
 
 use super::merge;
-use super::tables::{self, MemoryEvent, MemoryTables};
+use super::tables::{self, MemoryTables};
 use crate::reach::{HOMES, Reach, home};
 use crate::tables::{
     Due, HashHead, Head, LeaseRecord, LogBounds, LoggedEvent, Read, Record, Remembered, ScanFrom,
@@ -83,9 +83,9 @@ impl Shards {
     ) -> (R, bool) {
         let (done, before, after) = if let Some(shard) = self.only(reach) {
             let mut tables = shard.write();
-            let before = tables.last_logged();
+            let before = tables.own_events().last();
             let done = work(&mut *tables);
-            let (after, discarded) = (tables.last_logged(), tables.take_discarded());
+            let (after, discarded) = (tables.own_events().last(), tables.take_discarded());
             drop(tables);
             drop(discarded);
             (done, before, after)
@@ -141,7 +141,7 @@ impl<G: Deref<Target = MemoryTables>> Several<G> {
 
     /// The number of the last event that any of the shards holds.
     fn last_logged(&self) -> u64 {
-        self.0.iter().flatten().map(|tables| tables.last_logged()).max().unwrap_or_default()
+        self.0.iter().flatten().map(|tables| tables.own_events().last()).max().unwrap_or_default()
     }
 }
 
@@ -224,16 +224,18 @@ impl<G: Deref<Target = MemoryTables>> Read for Several<G> {
 
     fn log_bounds(&self) -> Result<LogBounds> {
         let all = self.all()?;
-        all.first().map(|tables| tables.bounds()).ok_or_else(out_of_reach)
+        all.first().map(|tables| tables.own_events().bounds()).ok_or_else(out_of_reach)
     }
 
     fn events(&self, from: u64, limit: usize) -> Result<Vec<LoggedEvent>> {
         let all = self.all()?;
-        let mut events: Vec<_> =
-            all.iter().flat_map(|tables| tables.own_events(from).take(limit)).collect();
-        events.sort_unstable_by_key(|event| event.sequence);
+        let each = all.iter().flat_map(|tables| {
+            tables.own_events().range(from).take(limit).map(move |event| (*tables, event))
+        });
+        let mut events: Vec<_> = each.collect();
+        events.sort_unstable_by_key(|(_, event)| event.sequence());
         events.truncate(limit);
-        Ok(events.into_iter().map(MemoryEvent::logged).collect())
+        Ok(events.into_iter().map(|(tables, event)| tables.told(event)).collect())
     }
 }
 

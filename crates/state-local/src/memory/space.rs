@@ -13,9 +13,10 @@ use state_core::{
 };
 
 use super::evict::Eviction;
+use super::log::Log;
 use super::shards::Shards;
 use super::snapshot::Walk;
-use super::tables::{Capacity, Log, MemoryTables};
+use super::tables::{Capacity, MemoryTables};
 use crate::engine::{Tx, View};
 use crate::reach::{HOMES, Reach};
 use crate::space::{Now, Rules, Space};

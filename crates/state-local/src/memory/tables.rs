@@ -1,20 +1,20 @@
 //! The tables of one namespace in memory, or of one of its shards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use state_core::{Change, FenceToken, Key, OpId, Result, Timestamp, Version};
 
 use super::evict::EvictionPolicy;
+use super::log::{Events, Log, MemoryEvent};
 use super::merge;
 use super::ordered::Ordered;
 use super::overlay::Overlays;
 use super::shards::out_of_reach;
-use crate::reach::{HOMES, home};
+use crate::reach::home;
 use crate::tables::{
     Due, DueKind, HashHead, Head, LeaseRecord, LogBounds, LoggedEvent, Read, Record, Remembered,
     ScanFrom, Step, Tables,
@@ -35,62 +35,18 @@ pub(super) struct Capacity {
     pub(super) policy: Mutex<Box<dyn EvictionPolicy>>,
 }
 
-/// The change log of a namespace, of which every shard holds its own events.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(super) struct Log {
-    /// Tells versions and events of this namespace from those of another store.
-    nonce: u64,
-    /// How many events are retained.
-    events_max: u64,
-    /// The number that the next event gets. It is given out under the lock of a shard, whose
-    /// order is therefore all the order that it needs.
-    next: AtomicU64,
-}
-
-impl Log {
-    pub(super) fn new(nonce: u64, events_max: usize) -> Self {
-        let events_max = u64::try_from(events_max.max(1)).unwrap_or(u64::MAX);
-        Self { nonce, events_max, next: AtomicU64::new(1) }
-    }
-
-    /// The oldest number that is retained when `next` is the next one.
-    fn oldest(&self, next: u64) -> u64 {
-        next.saturating_sub(self.events_max).max(1)
-    }
-}
-
-/// An event in memory. One history per store that never restarts: the number alone tells events
-/// apart.
-#[derive(Debug)]
-pub(super) struct MemoryEvent {
-    pub(super) sequence: u64,
-    change: Change,
-}
-
-impl MemoryEvent {
-    pub(super) fn logged(&self) -> LoggedEvent {
-        let nonce = u128::from(self.sequence).to_be_bytes();
-        LoggedEvent { sequence: self.sequence, nonce, change: self.change.clone() }
-    }
-}
-
 /// The tables of one namespace, or of one home of it.
 #[derive(Debug)]
 pub(super) struct MemoryTables {
     /// The home whose keys these are; `None` for all keys.
     home: Option<usize>,
-    /// How many versions were made, times the number of homes, plus the home.
-    versions: u64,
     entries: Ordered<Record>,
     hashes: Ordered<Hash>,
     due: BTreeSet<(Timestamp, DueKind, Key)>,
     leases: HashMap<Key, LeaseRecord>,
     fence_marks: HashMap<Key, FenceToken>,
     operations: HashMap<(Key, OpId), Remembered>,
-    log: Arc<Log>,
-    events: VecDeque<MemoryEvent>,
-    last_logged: u64,
+    events: Events,
     capacity: Option<Capacity>,
     overlays: Overlays,
     discarded: Option<Bytes>,
@@ -102,16 +58,13 @@ impl MemoryTables {
     pub(super) fn new(log: Arc<Log>, home: Option<usize>, capacity: Option<Capacity>) -> Self {
         Self {
             home,
-            versions: home.unwrap_or_default() as u64,
             entries: Ordered::default(),
             hashes: Ordered::default(),
             due: BTreeSet::new(),
             leases: HashMap::new(),
             fence_marks: HashMap::new(),
             operations: HashMap::new(),
-            log,
-            events: VecDeque::new(),
-            last_logged: 0,
+            events: Events::new(log),
             capacity,
             overlays: Overlays::default(),
             discarded: None,
@@ -131,32 +84,27 @@ impl MemoryTables {
         &mut self.overlays
     }
 
-    /// The number of the last event that was logged here.
-    pub(super) fn last_logged(&self) -> u64 {
-        self.last_logged
+    /// The change log as far as it lies here.
+    pub(super) fn own_events(&self) -> &Events {
+        &self.events
     }
 
-    /// Which events all tables of the namespace hold together; true while all are locked.
-    pub(super) fn bounds(&self) -> LogBounds {
-        let next = self.log.next.load(Ordering::Relaxed);
-        LogBounds { generation: self.log.nonce, oldest: self.log.oldest(next), next }
-    }
-
-    /// The events that lie here, from number `from` on.
-    pub(super) fn own_events(&self, from: u64) -> impl Iterator<Item = &MemoryEvent> {
-        let from = from.max(self.bounds().oldest);
-        self.events.range(self.events.partition_point(|event| event.sequence < from)..)
+    /// An event that lies here, as it is told.
+    pub(super) fn told(&self, event: &MemoryEvent) -> LoggedEvent {
+        self.events.told(event, |slot| self.entries.key_at(slot))
     }
 
     /// Drops events that are no longer retained.
     pub(super) fn trim(&mut self) {
-        self.trim_to(self.bounds().oldest);
+        self.events.trim();
+        self.release_slots();
     }
 
+    /// Gives back the slots whose keys no event needs any more.
     #[inline]
-    fn trim_to(&mut self, oldest: u64) {
-        while self.events.front().is_some_and(|event| event.sequence < oldest) {
-            self.events.pop_front();
+    fn release_slots(&mut self) {
+        while let Some(slot) = self.events.unearth() {
+            self.entries.release(slot);
         }
     }
 
@@ -188,12 +136,6 @@ impl MemoryTables {
         self.entry_bytes + self.entries.len() as u64 * PER_ENTRY + hashes
     }
 
-    fn next_version(&mut self) -> Version {
-        self.versions += HOMES as u64;
-        let version = u128::from(self.log.nonce) << 64 | u128::from(self.versions);
-        Version::from_bytes(version.to_be_bytes())
-    }
-
     /// The last value that was replaced, to be dropped when the lock has been released.
     pub(super) fn take_discarded(&mut self) -> Option<Bytes> {
         self.discarded.take()
@@ -219,7 +161,7 @@ impl MemoryTables {
     }
 
     #[inline]
-    fn told(&self, tell: impl FnOnce(&mut dyn EvictionPolicy)) {
+    fn tell(&self, tell: impl FnOnce(&mut dyn EvictionPolicy)) {
         if let Some(capacity) = &self.capacity {
             tell(&mut **capacity.policy.lock());
         }
@@ -259,7 +201,7 @@ impl Read for MemoryTables {
         self.check(key)?;
         let record = self.entries.get(key);
         if record.is_some() {
-            self.told(|policy| policy.read(key));
+            self.tell(|policy| policy.read(key));
         }
         Ok(record.cloned())
     }
@@ -329,12 +271,12 @@ impl Read for MemoryTables {
 
     fn log_bounds(&self) -> Result<LogBounds> {
         self.check_whole()?;
-        Ok(self.bounds())
+        Ok(self.events.bounds())
     }
 
     fn events(&self, from: u64, limit: usize) -> Result<Vec<LoggedEvent>> {
         self.check_whole()?;
-        Ok(self.own_events(from).take(limit).map(MemoryEvent::logged).collect())
+        Ok(self.events.range(from).take(limit).map(|event| self.told(event)).collect())
     }
 }
 
@@ -350,45 +292,48 @@ impl Tables for MemoryTables {
         deadline: Option<Timestamp>,
     ) -> Result<Version> {
         self.check(key)?;
-        let version = self.next_version();
         let new_bytes = bytes_of(key, &value);
-        let record = Record { value, version, deadline };
-        let key = if let Some((own, held)) = self.entries.get_mut(key) {
-            self.overlays.keep_entry(own, Some(held));
-            let old = std::mem::replace(held, record);
-            let own = own.clone();
+        let (sequence, version, slot);
+        if let Some((found, held)) = self.entries.locate(key) {
+            self.overlays.keep_entry(key, Some(held));
+            (sequence, version) = self.events.begin_put();
+            slot = found;
+            let old = std::mem::replace(held, Record { value, version, deadline });
             self.entry_bytes -= bytes_of(key, &old.value);
             self.discarded = Some(old.value);
             self.move_due(DueKind::Entry, key, old.deadline, deadline);
-            own
         } else {
             self.overlays.keep_entry(key, None);
             self.evict()?;
-            self.entries.insert(key, record);
+            (sequence, version) = self.events.begin_put();
+            slot = self.entries.add(key, Record { value, version, deadline });
             self.move_due(DueKind::Entry, key, None, deadline);
-            key.clone()
-        };
+        }
         self.entry_bytes += new_bytes;
-        self.told(|policy| policy.written(&key, deadline));
-        self.log(Change::Put { key, version, deadline })?;
+        self.tell(|policy| policy.written(key, deadline));
+        self.events.end_put(sequence, slot, deadline);
+        self.release_slots();
         Ok(version)
     }
 
     fn set_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
-        let Some((_, record)) = self.entries.get_mut(key) else { return Ok(()) };
+        let Some(record) = self.entries.get_mut(key) else { return Ok(()) };
         self.overlays.keep_entry(key, Some(record));
         let old = std::mem::replace(&mut record.deadline, deadline);
         self.move_due(DueKind::Entry, key, old, deadline);
-        self.told(|policy| policy.written(key, deadline));
+        self.tell(|policy| policy.written(key, deadline));
         Ok(())
     }
 
     fn remove_entry(&mut self, key: &Key) -> Result<()> {
         self.overlays.keep_entry(key, self.entries.get(key));
-        if let Some(record) = self.entries.remove(key) {
+        if let Some((slot, record)) = self.entries.take(key) {
+            if !self.events.bury(slot, record.version) {
+                self.entries.release(slot);
+            }
             self.entry_bytes -= bytes_of(key, &record.value);
             self.move_due(DueKind::Entry, key, record.deadline, None);
-            self.told(|policy| policy.removed(key));
+            self.tell(|policy| policy.removed(key));
         }
         Ok(())
     }
@@ -402,7 +347,7 @@ impl Tables for MemoryTables {
 
     fn remove_field(&mut self, key: &Key, field: &Bytes) -> Result<bool> {
         self.overlays.keep_hash(key, self.hashes.get(key));
-        let Some((_, hash)) = self.hashes.get_mut(key) else { return Ok(false) };
+        let Some(hash) = self.hashes.get_mut(key) else { return Ok(false) };
         let removed = Arc::make_mut(&mut hash.fields).remove(field).is_some();
         if hash.fields.is_empty() {
             self.remove_hash(key)?;
@@ -412,7 +357,7 @@ impl Tables for MemoryTables {
 
     fn set_hash_deadline(&mut self, key: &Key, deadline: Option<Timestamp>) -> Result<()> {
         self.overlays.keep_hash(key, self.hashes.get(key));
-        let Some((_, hash)) = self.hashes.get_mut(key) else { return Ok(()) };
+        let Some(hash) = self.hashes.get_mut(key) else { return Ok(()) };
         let old = std::mem::replace(&mut hash.deadline, deadline);
         self.move_due(DueKind::Hash, key, old, deadline);
         Ok(())
@@ -455,10 +400,66 @@ impl Tables for MemoryTables {
     }
 
     fn log(&mut self, change: Change) -> Result<()> {
-        let sequence = self.log.next.fetch_add(1, Ordering::Relaxed);
-        self.trim_to(self.log.oldest(sequence + 1));
-        self.events.push_back(MemoryEvent { sequence, change });
-        self.last_logged = sequence;
+        self.events.add(change);
+        self.release_slots();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(tables: &MemoryTables) -> Vec<Change> {
+        tables.events(0, usize::MAX).unwrap().into_iter().map(|event| event.change).collect()
+    }
+
+    /// As the rules delete.
+    fn delete(tables: &mut MemoryTables, key: &Key) {
+        tables.remove_entry(key).unwrap();
+        tables.log(Change::Deleted { key: key.clone() }).unwrap();
+    }
+
+    #[test]
+    fn events_of_entries_that_have_gone_keep_their_keys() {
+        let mut tables = MemoryTables::new(Arc::new(Log::new(7, 4)), None, None);
+        let (a, b, c) = (Key::from("a"), Key::from("b"), Key::from("c"));
+        let put = |tables: &mut MemoryTables, key: &Key| {
+            let version = tables.put_entry(key, Bytes::from_static(b"v"), None).unwrap();
+            Change::Put { key: key.clone(), version, deadline: None }
+        };
+        let first = put(&mut tables, &a);
+        delete(&mut tables, &a);
+        // Nothing else lies where the first event finds its key.
+        let second = put(&mut tables, &b);
+        let third = put(&mut tables, &a);
+        let deleted = Change::Deleted { key: a.clone() };
+        assert_eq!(told(&tables), [first, deleted.clone(), second, third]);
+
+        delete(&mut tables, &b);
+        delete(&mut tables, &a);
+        assert_eq!(tables.entries.key_at(1), Some(&b));
+        for _ in 0..8 {
+            put(&mut tables, &c);
+        }
+        // No event tells of what was deleted any more, and its keys have gone.
+        let kept = (0..4).filter_map(|slot| tables.entries.key_at(slot)).collect::<Vec<_>>();
+        assert_eq!((kept, told(&tables).len()), (vec![&c], 4));
+        delete(&mut tables, &c);
+        for _ in 0..8 {
+            delete(&mut tables, &b);
+            tables.log(Change::Deleted { key: b.clone() }).unwrap();
+        }
+        assert_eq!(tables.entries.key_at(0), None);
+    }
+
+    #[test]
+    fn what_no_event_tells_of_goes_at_once() {
+        let mut tables = MemoryTables::new(Arc::new(Log::new(7, 1)), None, None);
+        let (a, b) = (Key::from("a"), Key::from("b"));
+        tables.put_entry(&a, Bytes::new(), None).unwrap();
+        tables.put_entry(&b, Bytes::new(), None).unwrap();
+        tables.remove_entry(&a).unwrap();
+        assert_eq!((tables.entries.key_at(0), tables.entries.key_at(1)), (None, Some(&b)));
     }
 }
