@@ -1,6 +1,6 @@
 //! Following the change log: waking watchers, and the stream that they read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -30,7 +30,7 @@ pub(crate) struct Watchers {
 #[derive(Debug, Default)]
 struct State {
     next_id: u64,
-    waiting: Vec<(u64, Waker)>,
+    waiting: BTreeMap<u64, Waker>,
 }
 
 impl Watchers {
@@ -45,25 +45,27 @@ impl Watchers {
             self.any.store(false, Ordering::Release);
             std::mem::take(&mut state.waiting)
         };
-        for (_, waker) in waiting {
-            waker.wake();
-        }
+        waiting.into_values().for_each(Waker::wake);
     }
 
     fn register(&self, id: &mut Option<u64>, waker: &Waker) {
+        // Wakers are cloned and dropped without the lock: they may run code of their own.
+        let waker = waker.clone();
         let mut state = self.state.lock();
         self.any.store(true, Ordering::Release);
         let id = *id.get_or_insert_with(|| {
             state.next_id += 1;
             state.next_id
         });
-        state.waiting.retain(|(other, _)| *other != id);
-        state.waiting.push((id, waker.clone()));
+        let replaced = state.waiting.insert(id, waker);
+        drop(state);
+        drop(replaced);
     }
 
     fn unregister(&self, id: Option<u64>) {
         if let Some(id) = id {
-            self.state.lock().waiting.retain(|(other, _)| *other != id);
+            let waker = self.state.lock().waiting.remove(&id);
+            drop(waker);
         }
     }
 }

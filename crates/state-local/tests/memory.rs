@@ -225,3 +225,17 @@ async fn a_default_lifetime_out_of_range_refuses_the_writes_that_take_it() -> Re
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_removal_of_absent_fields_tells_nothing() -> Result<()> {
+    let backend = MemoryStore::new().open(Namespace::default())?;
+    backend.put_field("h", "f", "1").await?;
+    assert!(!backend.delete_field("h", "g").await?);
+    backend.put("last", "v").await?;
+    let options = WatchOptions::default().with_start(WatchStart::Oldest).with_follow(false);
+    let watch = backend.as_watch().unwrap();
+    let events: Vec<_> = watch.watch(options).await?.try_collect().await?;
+    let hashes = events.iter().filter(|event| matches!(event.change, Change::HashChanged { .. }));
+    assert_eq!((hashes.count(), events.len()), (1, 2));
+    Ok(())
+}

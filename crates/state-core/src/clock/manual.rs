@@ -106,6 +106,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Wakers are cloned and dropped without the lock: they may ask for the time.
+        let waker = cx.waker().clone();
         let clock = self.clock.clone();
         let mut state = clock.lock();
         if state.monotonic >= self.until {
@@ -115,7 +117,9 @@ impl Future for Sleep {
             state.next_sleeper += 1;
             state.next_sleeper
         });
-        state.sleepers.insert((self.until, id), cx.waker().clone());
+        let replaced = state.sleepers.insert((self.until, id), waker);
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -123,7 +127,8 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.clock.lock().sleepers.remove(&(self.until, id));
+            let waker = self.clock.lock().sleepers.remove(&(self.until, id));
+            drop(waker);
         }
     }
 }
@@ -143,6 +148,36 @@ mod tests {
         assert_eq!(clock.sleepers(), 1);
         clock.advance(Duration::from_secs(1));
         assert!((&mut sleep).now_or_never().is_some());
+        assert_eq!(clock.sleepers(), 0);
+    }
+
+    /// A waker that asks the clock for the time when it goes, as one that owns a task may.
+    struct Asks(ManualClock);
+
+    impl std::task::Wake for Asks {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            assert!(self.0.0.try_lock().is_ok(), "dropped while the clock was locked");
+        }
+    }
+
+    #[test]
+    fn wakers_are_dropped_without_the_lock() {
+        let clock = ManualClock::new();
+        let poll = |sleep: &mut BoxFuture<'static, ()>| {
+            let waker = Waker::from(Arc::new(Asks(clock.clone())));
+            sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+        };
+        let mut sleep = clock.sleep(Duration::from_secs(1));
+        assert!(!poll(&mut sleep) && !poll(&mut sleep));
+        clock.advance(Duration::from_secs(1));
+        assert!(poll(&mut sleep));
+        let mut other = clock.sleep(Duration::from_secs(1));
+        assert!(!poll(&mut other));
+        drop(other);
         assert_eq!(clock.sleepers(), 0);
     }
 

@@ -71,7 +71,9 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let (Some(id), Some(timer)) = (self.registration, Timer::get()) {
-            timer.lock().sleepers.remove(&(self.until, id));
+            let waker = timer.lock().sleepers.remove(&(self.until, id));
+            // Dropped without the lock: it may run code of its own.
+            drop(waker);
         }
     }
 }
@@ -108,14 +110,17 @@ impl Timer {
     }
 
     fn register(&self, until: Duration, id: Option<u64>, waker: &Waker) -> u64 {
+        // Wakers are cloned and dropped without the lock: they may run code of their own.
+        let waker = waker.clone();
         let mut state = self.lock();
         let id = id.unwrap_or_else(|| {
             state.next_id += 1;
             state.next_id
         });
         let first = state.sleepers.first_key_value().is_none_or(|(key, _)| until < key.0);
-        state.sleepers.insert((until, id), waker.clone());
+        let replaced = state.sleepers.insert((until, id), waker);
         drop(state);
+        drop(replaced);
         if first {
             self.changed.notify_one();
         }

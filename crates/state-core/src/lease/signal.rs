@@ -1,5 +1,6 @@
 //! A flag that is raised once and that futures can wait for.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,7 @@ pub(super) struct Signal(Mutex<State>);
 struct State {
     raised: bool,
     next_waiter: u64,
-    waiters: Vec<(u64, Waker)>,
+    waiters: BTreeMap<u64, Waker>,
 }
 
 impl Signal {
@@ -22,9 +23,7 @@ impl Signal {
             state.raised = true;
             std::mem::take(&mut state.waiters)
         });
-        for (_, waker) in waiters {
-            waker.wake();
-        }
+        waiters.into_values().for_each(Waker::wake);
     }
 
     pub(super) fn is_raised(&self) -> bool {
@@ -53,24 +52,25 @@ impl Future for Raised<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let waiter = self.waiter;
+        // Wakers are cloned and dropped without the lock: they may run code of their own.
+        let waker = cx.waker().clone();
         let registered = self.signal.with(|state| {
             if state.raised {
-                return None;
+                return Err(waker);
             }
             let id = waiter.unwrap_or_else(|| {
                 state.next_waiter += 1;
                 state.next_waiter
             });
-            state.waiters.retain(|(other, _)| *other != id);
-            state.waiters.push((id, cx.waker().clone()));
-            Some(id)
+            Ok((id, state.waiters.insert(id, waker)))
         });
         match registered {
-            Some(id) => {
+            Ok((id, replaced)) => {
+                drop(replaced);
                 self.waiter = Some(id);
                 Poll::Pending
             }
-            None => Poll::Ready(()),
+            Err(_unused) => Poll::Ready(()),
         }
     }
 }
@@ -78,7 +78,43 @@ impl Future for Raised<'_> {
 impl Drop for Raised<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.waiter {
-            self.signal.with(|state| state.waiters.retain(|(other, _)| *other != id));
+            let waker = self.signal.with(|state| state.waiters.remove(&id));
+            drop(waker);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// A waker that looks at the signal when it goes, as one that owns a task may.
+    struct Looks(Arc<Signal>);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            assert!(self.0.0.try_lock().is_ok(), "dropped while the signal was locked");
+        }
+    }
+
+    #[test]
+    fn wakers_are_dropped_without_the_lock() {
+        let signal = Arc::new(Signal::default());
+        let poll = |raised: &mut Raised<'_>| {
+            let waker = Waker::from(Arc::new(Looks(Arc::clone(&signal))));
+            Pin::new(raised).poll(&mut Context::from_waker(&waker)).is_ready()
+        };
+        let (mut first, mut second) = (signal.raised(), signal.raised());
+        assert!(!poll(&mut first) && !poll(&mut first) && !poll(&mut second));
+        drop(first);
+        signal.raise();
+        assert!(poll(&mut second));
     }
 }

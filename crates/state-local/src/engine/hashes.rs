@@ -118,6 +118,9 @@ impl Tx<'_> {
         for field in fields.iter().collect::<HashSet<_>>() {
             removed += u64::from(self.tables.remove_field(key, field)?);
         }
+        if removed == 0 && deadline == head.deadline {
+            return Ok(0);
+        }
         if removed < head.fields {
             self.end_hash_write(key, deadline)?;
         } else {

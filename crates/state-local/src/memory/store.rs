@@ -17,7 +17,8 @@ use crate::sweep::Sweeper;
 /// A store in memory, shared by its clones and by the backends that it opens.
 ///
 /// Everything is kept in key order; nothing is kept on disk. Namespaces know nothing of each
-/// other, not even a lock. Reads and writes cost `O(log n)` of the entries in the namespace.
+/// other, not even a lock. Reads and overwrites cost `O(1)`; what is new, and what goes, costs
+/// `O(log n)` of the entries in the namespace.
 ///
 /// ```
 /// # use state_local::MemoryStore;
