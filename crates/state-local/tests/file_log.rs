@@ -41,9 +41,9 @@ async fn a_watch_resumes_after_every_event_of_a_large_commit() -> state_core::Re
     let backend = FileBackend::open(&path).await?;
     let all = told(&backend, WatchStart::Oldest).await?;
     assert_eq!(keys(&all), expected);
-    let tokens: Vec<ResumeToken> = all.iter().map(|event| event.token).collect();
+    let tokens: Vec<ResumeToken> = all.iter().map(|event| event.token.clone()).collect();
     for (index, token) in tokens.iter().enumerate().filter(|(index, _)| index % 17 < 2) {
-        let rest = told(&backend, WatchStart::After(*token)).await?;
+        let rest = told(&backend, WatchStart::After(token.clone())).await?;
         assert_eq!(rest, all[index + 1..], "after event {index}");
     }
     Ok(())

@@ -128,7 +128,7 @@ pub(super) async fn after(cx: Context) {
     for name in ["", "0", "1", "3x", "k", "k10", "k5", "k9", "k99", "\u{e9}", "\u{ff}"] {
         for prefix in ["", "k", "k1"] {
             let matches = |key: &&Key| {
-                key.name().starts_with(prefix.as_bytes()) && key.name() > &name.as_bytes()
+                key.name().starts_with(prefix.as_bytes()) && **key.name() > *name.as_bytes()
             };
             let expected: Vec<Key> = ordered.iter().filter(matches).cloned().collect();
             let options = ListOptions::new(prefix).with_after(Some(name.into())).with_limit(2);
