@@ -94,6 +94,9 @@ pub fn curves(path: &Path, title: &str, x: &str, y: &str, curves: &[Curve]) -> O
     let points = || curves.iter().flat_map(|curve| curve.points.iter().copied());
     let least = points().reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).ok_or("nothing to draw")?;
     let most = points().reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))).ok_or("nothing to draw")?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let root = SVGBackend::new(path, (900, 540)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
