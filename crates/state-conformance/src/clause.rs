@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use state_core::{BoxFuture, Capabilities, Capability};
+use state_core::checkpoint::Checkpointer;
+use state_core::{BoxFuture, Capabilities, Capability, StateBackend};
 
-use crate::Context;
+use crate::{Context, SubjectKind};
 
 /// How binding a clause is.
 #[non_exhaustive]
@@ -25,7 +26,27 @@ impl fmt::Display for Level {
     }
 }
 
-/// A rule that backends keep.
+/// What decides a clause: code that panics when the rule is broken.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// Judges a backend.
+    Backend(fn(Context<dyn StateBackend>) -> BoxFuture<'static, ()>),
+    /// Judges a checkpointer.
+    Checkpointer(fn(Context<dyn Checkpointer>) -> BoxFuture<'static, ()>),
+}
+
+impl Run {
+    /// What is judged.
+    pub const fn subject(&self) -> SubjectKind {
+        match self {
+            Self::Backend(_) => SubjectKind::Backend,
+            Self::Checkpointer(_) => SubjectKind::Checkpointer,
+        }
+    }
+}
+
+/// A rule that stores keep.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct Clause {
@@ -38,17 +59,14 @@ pub struct Clause {
     /// It applies where none of these is declared: the clause says how the capability is
     /// refused.
     pub unless: &'static [Capability],
-    /// Whether it only applies where the fixture's time can be moved, because waiting for it
-    /// would take too long.
-    pub moves_time: bool,
-    /// Whether it only applies where the fixture's store can be closed and opened again.
-    pub restarts: bool,
+    /// It applies where the fixture can do all of this to the store.
+    pub fixture: &'static [Facility],
     /// Whether it runs on a runtime with several threads.
     pub threads: bool,
     /// The rule, in one sentence.
     pub sentence: &'static str,
-    /// Starts the code that decides it. It panics when the rule is broken.
-    pub run: fn(Context) -> BoxFuture<'static, ()>,
+    /// What decides it.
+    pub run: Run,
 }
 
 impl Clause {
@@ -63,11 +81,8 @@ impl Clause {
         if let Some(offered) = self.unless.iter().find(|refused| offered.has(**refused)) {
             return Some(format!("{offered} is offered"));
         }
-        if self.moves_time && !declared.time_moves {
-            return Some("needs a clock that can be moved".to_owned());
-        }
-        (self.restarts && !declared.restarts)
-            .then(|| "needs a fixture that can be restarted".to_owned())
+        let lacking = self.fixture.iter().find(|wanted| !declared.fixture.contains(wanted))?;
+        Some(format!("needs {}", lacking.describe()))
     }
 
     /// The family, which is the first part of the id.
@@ -76,14 +91,41 @@ impl Clause {
     }
 }
 
+/// Something that a fixture can do to its store, and need not.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Facility {
+    /// Move its time, because waiting would take too long.
+    MovableTime,
+    /// Close it and open it again.
+    Restart,
+    /// Count what lies in it.
+    Count,
+    /// Make it unreachable.
+    Reach,
+}
+
+impl Facility {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::MovableTime, Self::Restart, Self::Count, Self::Reach];
+
+    /// What is needed, in a few words.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::MovableTime => "a clock that can be moved",
+            Self::Restart => "a fixture that can be restarted",
+            Self::Count => "a fixture that counts what is stored",
+            Self::Reach => "a fixture that can make its store unreachable",
+        }
+    }
+}
+
 /// What decides which clauses apply.
 pub(crate) struct Declared {
-    /// What the backend declares.
+    /// What the store declares.
     pub(crate) capabilities: Capabilities,
-    /// Whether the fixture's time can be moved.
-    pub(crate) time_moves: bool,
-    /// Whether the fixture can be restarted.
-    pub(crate) restarts: bool,
+    /// What the fixture can do to the store.
+    pub(crate) fixture: Vec<Facility>,
 }
 
 /// Clauses about one subject.
@@ -94,6 +136,8 @@ pub struct Family {
     pub name: &'static str,
     /// What the clauses are about, in a few words.
     pub about: &'static str,
+    /// Who is held to them.
+    pub subject: SubjectKind,
     /// The clauses, in reading order.
     pub clauses: &'static [Clause],
 }
@@ -110,40 +154,58 @@ pub struct Family {
 ///     MUST "ttl.get" needs [Expiry] moving time => get_after_deadline;
 ///     /// What was acknowledged is there after a restart.
 ///     MUST "kv.durable" needs [Durable] restarting store => durable;
+///     /// What is deleted leaves no record behind.
+///     MUST "ckpt.delete.zero-keys" counting records => zero_keys;
+///     /// A store that cannot be reached is an error.
+///     MUST "ckpt.unreachable" cutting links => unreachable;
 ///     /// Of many writers of one version, one wins.
 ///     MUST "race.cas" on threads => one_winner;
 /// }
 /// ```
 ///
+/// The clauses judge backends; those of `clauses! { checkpointers "ckpt": …` judge checkpointers.
+///
 /// The functions are `async fn(Context)`, private or `pub(super)` in a module of the family, so
 /// one that is missing in the list is dead code and the build warns.
 macro_rules! clauses {
-    ($family:literal: $about:literal; $(
+    (checkpointers $family:literal: $($rest:tt)*) => {
+        clauses! { @family Checkpointer $family: $($rest)* }
+    };
+    ($family:literal: $($rest:tt)*) => { clauses! { @family Backend $family: $($rest)* } };
+    (@family $subject:ident $family:literal: $about:literal; $(
         $(#[doc = $sentence:literal])+
         $level:ident $id:literal
         $(needs [$($needs:ident),+])? $(unless [$($unless:ident),+])?
-        $(moving $time:ident)? $(restarting $store:ident)? $(on $threads:ident)? => $run:path;
+        $(moving $time:ident)? $(restarting $store:ident)? $(counting $records:ident)?
+        $(cutting $links:ident)? $(on $threads:ident)? => $run:path;
     )*) => {
         pub(super) const FAMILY: $crate::Family = $crate::Family {
             name: $family,
             about: $about,
+            subject: $crate::SubjectKind::$subject,
             clauses: &[$($crate::Clause {
                 id: $id,
                 level: clauses!(@level $level),
                 needs: &[$($(state_core::Capability::$needs),+)?],
                 unless: &[$($(state_core::Capability::$unless),+)?],
-                moves_time: clauses!(@flag $($time)?),
-                restarts: clauses!(@flag $($store)?),
+                fixture: &[
+                    $(clauses!(@facility $time),)?
+                    $(clauses!(@facility $store),)?
+                    $(clauses!(@facility $records),)?
+                    $(clauses!(@facility $links),)?
+                ],
                 threads: clauses!(@flag $($threads)?),
                 sentence: concat!($($sentence),+).trim_ascii(),
-                run: |cx| Box::pin($run(cx)),
+                run: $crate::clause::Run::$subject(|cx| Box::pin($run(cx))),
             }),*],
         };
     };
     (@level MUST) => { $crate::Level::Must };
     (@level SHOULD) => { $crate::Level::Should };
+    (@facility time) => { $crate::Facility::MovableTime };
+    (@facility store) => { $crate::Facility::Restart };
+    (@facility records) => { $crate::Facility::Count };
+    (@facility links) => { $crate::Facility::Reach };
     (@flag) => { false };
-    (@flag time) => { true };
-    (@flag store) => { true };
     (@flag threads) => { true };
 }

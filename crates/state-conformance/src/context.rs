@@ -1,52 +1,46 @@
 //! What a clause works with: two instances of a fresh namespace, time, and background work.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use state_core::{
     BoxFuture, Capabilities, Capability, Clock, Error, ErrorKind, ManualClock, Namespace, OwnerId,
     Result, Spawn, StateBackend, SystemClock, Timestamp,
 };
 
-use crate::Fixture;
+use crate::{Fixture, Subject, Task};
 
 /// What a clause works with. Cloning is cheap; clones share everything.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Context {
+pub struct Context<S: Subject + ?Sized = dyn StateBackend> {
     /// An instance of a namespace that nobody else uses.
-    pub a: Arc<dyn StateBackend>,
+    pub a: Arc<S>,
     /// A second, independent instance of the same namespace.
-    pub b: Arc<dyn StateBackend>,
-    shared: Arc<Shared>,
+    pub b: Arc<S>,
+    shared: Arc<Shared<S>>,
+}
+
+impl<S: Subject + ?Sized> Clone for Context<S> {
+    fn clone(&self) -> Self {
+        let (a, b) = (Arc::clone(&self.a), Arc::clone(&self.b));
+        Self { a, b, shared: Arc::clone(&self.shared) }
+    }
 }
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Shared<S: Subject + ?Sized> {
     /// Absent only while the store is being restarted, or when that failed.
-    fixture: Mutex<Option<Fixture>>,
+    fixture: Mutex<Option<Fixture<S>>>,
     clock: Option<ManualClock>,
     namespace: Namespace,
     /// One instance of each namespace that was opened, to clear it in the end.
-    opened: Mutex<Vec<Arc<dyn StateBackend>>>,
+    opened: Mutex<Vec<(Namespace, Arc<S>)>>,
 }
 
 impl Context {
-    /// Opens two instances of a fresh namespace.
-    pub(crate) async fn new(fixture: Fixture) -> Result<Self> {
-        let namespace = Namespace::new(format!("clause-{}", OwnerId::random()))?;
-        let a = fixture.open(namespace.clone()).await?;
-        let b = fixture.open(namespace.clone()).await?;
-        let opened = Mutex::new(vec![Arc::clone(&a)]);
-        let clock = fixture.clock().cloned();
-        let fixture = Mutex::new(Some(fixture));
-        Ok(Self { a, b, shared: Arc::new(Shared { fixture, clock, namespace, opened }) })
-    }
-
     /// What the backend declares.
     pub fn capabilities(&self) -> Capabilities {
         self.a.capabilities()
@@ -55,6 +49,19 @@ impl Context {
     /// Whether the backend declares `capability`.
     pub fn has(&self, capability: Capability) -> bool {
         self.capabilities().has(capability)
+    }
+}
+
+impl<S: Subject + ?Sized> Context<S> {
+    /// Opens two instances of a fresh namespace.
+    pub(crate) async fn new(fixture: Fixture<S>) -> Result<Self> {
+        let namespace = Namespace::new(format!("clause-{}", OwnerId::random()))?;
+        let a = fixture.open(namespace.clone()).await?;
+        let b = fixture.open(namespace.clone()).await?;
+        let opened = Mutex::new(vec![(namespace.clone(), Arc::clone(&a))]);
+        let clock = fixture.clock().cloned();
+        let fixture = Mutex::new(Some(fixture));
+        Ok(Self { a, b, shared: Arc::new(Shared { fixture, clock, namespace, opened }) })
     }
 
     /// The namespace of `a` and `b`.
@@ -67,20 +74,20 @@ impl Context {
     ///
     /// # Errors
     /// Those of the fixture.
-    pub async fn open(&self, suffix: impl AsRef<[u8]> + Send) -> Result<Arc<dyn StateBackend>> {
+    pub async fn open(&self, suffix: impl AsRef<[u8]> + Send) -> Result<Arc<S>> {
         let mut name = BytesMut::from(self.shared.namespace.as_bytes().as_ref());
         name.put_slice(suffix.as_ref());
-        let backend = self.shared.fixture()?.open(Namespace::new(name.freeze())?).await?;
-        let mut opened = lock(&self.shared.opened);
-        opened.push(Arc::clone(&backend));
-        Ok(backend)
+        let namespace = Namespace::new(name.freeze())?;
+        let store = self.shared.fixture()?.open(namespace.clone()).await?;
+        lock(&self.shared.opened).push((namespace, Arc::clone(&store)));
+        Ok(store)
     }
 
     /// Another instance of the namespace, of which the caller holds the only reference.
     ///
     /// # Errors
     /// Those of the fixture.
-    pub async fn open_unkept(&self) -> Result<Arc<dyn StateBackend>> {
+    pub async fn open_unkept(&self) -> Result<Arc<S>> {
         self.shared.fixture()?.open(self.shared.namespace.clone()).await
     }
 
@@ -98,13 +105,31 @@ impl Context {
         let fixture = fixture.restart().await?;
         let a = fixture.open(shared.namespace.clone()).await?;
         let b = fixture.open(shared.namespace.clone()).await?;
-        lock(&shared.opened).push(Arc::clone(&a));
+        lock(&shared.opened).push((shared.namespace.clone(), Arc::clone(&a)));
         *lock(&shared.fixture) = Some(fixture);
         Ok(Self { a, b, shared })
     }
 
+    /// How many records lie in the store beneath the namespace; 0 where the fixture does not
+    /// count them.
+    ///
+    /// # Errors
+    /// Those of the fixture.
+    pub async fn records(&self) -> Result<u64> {
+        let counted = self.shared.fixture()?.count(self.shared.namespace.clone()).await?;
+        Ok(counted.unwrap_or_default())
+    }
+
+    /// Makes the store reachable or unreachable, where the fixture can do that.
+    ///
+    /// # Errors
+    /// Those of the fixture.
+    pub async fn reach(&self, on: bool) -> Result<()> {
+        self.shared.fixture()?.reach(on).await
+    }
+
     /// What outlives the clause, to clean up after it.
-    pub(crate) fn shared(&self) -> Arc<Shared> {
+    pub(crate) fn shared(&self) -> Arc<Shared<S>> {
         Arc::clone(&self.shared)
     }
 
@@ -182,8 +207,8 @@ impl Context {
     }
 }
 
-impl Shared {
-    fn fixture(&self) -> Result<Fixture> {
+impl<S: Subject + ?Sized> Shared<S> {
+    fn fixture(&self) -> Result<Fixture<S>> {
         let fixture = lock(&self.fixture).clone();
         fixture.ok_or_else(|| Error::new(ErrorKind::Closed, "the store was not opened again"))
     }
@@ -191,59 +216,26 @@ impl Shared {
     /// Clears every namespace that was opened, and says what is left.
     pub(crate) async fn clean_up(&self) -> Option<String> {
         let opened = std::mem::take(&mut *lock(&self.opened));
-        for backend in opened {
-            match leftovers(&*backend).await {
+        for (namespace, store) in opened {
+            match self.leftovers(namespace, store).await {
                 Ok(0) => {}
-                Ok(count) => return Some(format!("{count} entries or hashes are left over")),
+                Ok(count) => return Some(format!("{count} {} are left over", S::LEFTOVERS)),
                 Err(error) => return Some(format!("cannot be cleaned up: {error}")),
             }
         }
         None
+    }
+
+    async fn leftovers(&self, namespace: Namespace, store: Arc<S>) -> Result<u64> {
+        let left = store.clear_and_count().await?;
+        let fixture = lock(&self.fixture).clone();
+        let Some(fixture) = fixture else { return Ok(left) };
+        let counted = fixture.count(namespace).await?;
+        Ok(left.max(counted.unwrap_or_default()))
     }
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // A clause that panics in another thread leaves these as whole as they were.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Clears a namespace and counts what is left in it.
-async fn leftovers(backend: &dyn StateBackend) -> Result<usize> {
-    use futures_util::TryStreamExt;
-    use state_core::{ClearOptions, CountOptions, ListOptions, SnapshotOptions};
-    backend.clear_opts(ClearOptions::default()).await?;
-    let counted = backend.count_opts(CountOptions::default()).await?;
-    let listed = backend.list_page(ListOptions::default()).await?.items.len();
-    let records = backend.snapshot_opts(SnapshotOptions::default()).await?;
-    let records: Vec<Bytes> =
-        records.map_ok(|record| record.key().name().clone()).try_collect().await?;
-    let counted = usize::try_from(counted).unwrap_or(usize::MAX);
-    Ok(counted.max(listed).max(records.len()))
-}
-
-/// A task that a clause has started. Awaiting it gives its result.
-#[derive(Debug)]
-#[must_use = "dropping the handle ends the task"]
-pub struct Task<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Future for Task<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<T> {
-        match Pin::new(&mut self.0).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(result)) => Poll::Ready(result),
-            Poll::Ready(Err(ended)) => match ended.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Only dropping this handle, or the end of the runtime, cancels the task.
-                Err(_cancelled) => Poll::Pending,
-            },
-        }
-    }
-}
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -29,11 +29,15 @@ mod fixture;
 pub mod linearizability;
 mod report;
 mod runner;
+mod subject;
 mod suite;
+mod task;
 
-pub use clause::{Clause, Family, Level};
+pub use clause::{Clause, Facility, Family, Level, Run};
 pub use clauses::{all, families};
-pub use context::{Context, Task};
+pub use context::Context;
 pub use fixture::Fixture;
 pub use report::{Report, Status, Verdict};
+pub use subject::{Subject, SubjectKind};
 pub use suite::Suite;
+pub use task::Task;

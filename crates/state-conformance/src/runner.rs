@@ -12,24 +12,43 @@ use futures_util::FutureExt;
 use state_core::{BoxFuture, Clock, Result, SystemClock};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Clause, Context, Fixture, Status, Verdict};
+use crate::clause::Declared;
+use crate::{Clause, Status, SubjectKind, Verdict};
 
-pub(crate) type Make = dyn Fn() -> BoxFuture<'static, Result<Fixture>> + Send + Sync;
+/// What clauses are run on.
+pub(crate) trait Bench: Send + Sync {
+    /// Which clauses can be run.
+    fn kind(&self) -> SubjectKind;
+
+    /// Makes a clause ready, on a store of its own.
+    fn prepare(&self, clause: &'static Clause) -> BoxFuture<'static, Result<Prepared>>;
+
+    /// Finds out with a store of its own what decides which clauses apply.
+    fn declared(&self) -> BoxFuture<'static, Result<Declared>>;
+}
+
+/// A clause that can be run.
+pub(crate) struct Prepared {
+    /// Decides the clause.
+    pub(crate) decided: BoxFuture<'static, ()>,
+    /// Removes what is there afterwards and tells what is left.
+    pub(crate) cleaned: BoxFuture<'static, Option<String>>,
+}
 
 /// The most that a thread which blocks gets on top of the deadline before it is given up.
 const GRACE_MAX: Duration = Duration::from_secs(5);
 
 /// Runs a clause that applies, on a thread of its own, so that even a backend that blocks is
 /// given up after the deadline.
-pub(crate) fn run(make: &Arc<Make>, clause: &'static Clause, deadline: Duration) -> Verdict {
+pub(crate) fn run(bench: &Arc<dyn Bench>, clause: &'static Clause, deadline: Duration) -> Verdict {
     let clock = SystemClock::new();
     let started = clock.monotonic();
     let (sender, receiver) = mpsc::sync_channel(1);
-    let make = Arc::clone(make);
+    let bench = Arc::clone(bench);
     // A clause that waits is ended by its runtime; only one that blocks is given up from here.
     let patience = deadline.saturating_add(deadline.min(GRACE_MAX));
     let spawned = thread::Builder::new().name(clause.id.to_owned()).spawn(move || {
-        let ran = quietly(|| run_here(&*make, clause, deadline));
+        let ran = quietly(|| run_here(&*bench, clause, deadline));
         // The receiver is gone when the deadline has passed: nobody wants to know any more.
         drop(sender.send(ran.unwrap_or_else(|message| (Err(message), None))));
     });
@@ -48,41 +67,33 @@ pub(crate) fn run(make: &Arc<Make>, clause: &'static Clause, deadline: Duration)
     Verdict { clause, status, leftovers, duration }
 }
 
-/// Runs `work` with a fixture and a runtime of its own.
-pub(crate) fn with_fixture<T, F>(make: &Make, work: impl FnOnce(Fixture) -> F) -> Result<T, String>
-where
-    F: Future<Output = T>,
-{
+/// What decides which clauses apply, found out on a runtime of its own.
+pub(crate) fn declared(bench: &dyn Bench) -> Result<Declared, String> {
     let runtime = runtime(false)?;
-    let answer = runtime.block_on(async {
-        let fixture = make().await.map_err(|error| format!("the fixture failed: {error}"))?;
-        Ok(work(fixture).await)
-    });
+    let declared = runtime.block_on(bench.declared());
     runtime.shutdown_background();
-    answer
+    declared.map_err(|error| format!("the store cannot be opened: {error}"))
 }
 
 type Ran = (Result<(), String>, Option<String>);
 
-fn run_here(make: &Make, clause: &Clause, deadline: Duration) -> Ran {
+fn run_here(bench: &dyn Bench, clause: &'static Clause, deadline: Duration) -> Ran {
     let runtime = match runtime(clause.threads) {
         Ok(runtime) => runtime,
         Err(message) => return (Err(message), None),
     };
     let ran = runtime.block_on(async {
-        let opened = async { Context::new(make().await?).await };
-        let context = match tokio::time::timeout(deadline, opened).await {
-            Ok(Ok(context)) => context,
+        let prepared = match tokio::time::timeout(deadline, bench.prepare(clause)).await {
+            Ok(Ok(prepared)) => prepared,
             Ok(Err(error)) => return (Err(format!("the fixture failed: {error}")), None),
             Err(_elapsed) => return (Err(too_late(deadline)), None),
         };
-        let shared = context.shared();
-        let decided = AssertUnwindSafe((clause.run)(context)).catch_unwind();
+        let decided = AssertUnwindSafe(prepared.decided).catch_unwind();
         let result = match tokio::time::timeout(deadline, decided).await {
             Ok(result) => result.map_err(|panic| message_of(&*panic)),
             Err(_elapsed) => Err(too_late(deadline)),
         };
-        let cleaned = AssertUnwindSafe(shared.clean_up()).catch_unwind();
+        let cleaned = AssertUnwindSafe(prepared.cleaned).catch_unwind();
         let leftovers = match tokio::time::timeout(deadline, cleaned).await {
             Ok(leftovers) => leftovers.unwrap_or_else(|panic| Some(message_of(&*panic))),
             Err(_elapsed) => Some("cleaning up did not end".to_owned()),
@@ -146,14 +157,17 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Fixture;
+    use crate::subject::Made;
+    use state_core::StateBackend;
     use std::future::pending;
 
     fn verdict_on(
         make: impl Fn() -> BoxFuture<'static, Result<Fixture>> + Send + Sync + 'static,
     ) -> String {
-        let make: Arc<Make> = Arc::new(make);
+        let bench: Arc<dyn Bench> = Arc::new(Made::<dyn StateBackend>(Arc::new(make)));
         let clause = crate::all().next().unwrap();
-        match run(&make, clause, Duration::from_millis(100)).status {
+        match run(&bench, clause, Duration::from_millis(100)).status {
             Status::Failed(message) => message,
             other => panic!("expected a failure, got {other}"),
         }

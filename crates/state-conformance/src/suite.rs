@@ -1,4 +1,4 @@
-//! Holds one backend to the contract.
+//! Holds one store to the contract.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,29 +15,32 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use state_core::{Error, ErrorKind, Result};
 
 use crate::clause::Declared;
-use crate::runner::{self, Make};
-use crate::{Clause, Context, Fixture, Level, Report, Status, Verdict, all};
+use crate::runner::{self, Bench};
+use crate::subject::{Made, Make};
+use crate::{Clause, Fixture, Level, Report, Status, Subject, Verdict, all};
 
 /// The contract, applied to the stores that a factory makes. Cloning is cheap.
 #[derive(Clone)]
 pub struct Suite {
     backend: Arc<str>,
-    make: Arc<Make>,
+    bench: Arc<dyn Bench>,
     deadline: Duration,
     waived: BTreeMap<&'static str, String>,
 }
 
 impl Suite {
-    /// A suite for the backend called `backend`; `factory` makes a fresh store per clause.
-    pub fn new<F, Making>(backend: impl Into<Arc<str>>, factory: F) -> Self
+    /// A suite for the backend, or the checkpointer, called `backend`; `factory` makes a fresh
+    /// store per clause.
+    pub fn new<S, F, Making>(backend: impl Into<Arc<str>>, factory: F) -> Self
     where
+        S: Subject + ?Sized,
         F: Fn() -> Making + Send + Sync + 'static,
-        Making: Future<Output = Result<Fixture>> + Send + 'static,
+        Making: Future<Output = Result<Fixture<S>>> + Send + 'static,
     {
-        let make: Arc<Make> = Arc::new(move || Box::pin(factory()));
+        let make: Arc<Make<S>> = Arc::new(move || Box::pin(factory()));
         Self {
             backend: backend.into(),
-            make,
+            bench: Arc::new(Made(make)),
             deadline: Duration::from_secs(30),
             waived: BTreeMap::new(),
         }
@@ -72,7 +75,7 @@ impl Suite {
     pub fn trials(&self) -> Vec<Trial> {
         match self.declared() {
             Ok(declared) => {
-                let trials = all().map(|clause| self.trial(clause, &declared));
+                let trials = self.clauses().map(|clause| self.trial(clause, &declared));
                 trials.chain(self.bad_waivers()).collect()
             }
             Err(message) => {
@@ -104,9 +107,15 @@ impl Suite {
         }
     }
 
+    /// The clauses about such stores.
+    fn clauses(&self) -> impl Iterator<Item = &'static Clause> {
+        let kind = self.bench.kind();
+        all().filter(move |clause| clause.run.subject() == kind)
+    }
+
     /// Several clauses at a time, because most of them wait for their store most of the time.
     fn judge_all(&self, declared: &Declared) -> Vec<Verdict> {
-        let clauses: Vec<&'static Clause> = all().collect();
+        let clauses: Vec<&'static Clause> = self.clauses().collect();
         let next = AtomicUsize::new(0);
         let work = || {
             let mut judged = Vec::new();
@@ -132,14 +141,14 @@ impl Suite {
     fn judge(&self, clause: &'static Clause, declared: &Declared) -> Verdict {
         match self.excludes(clause, declared) {
             Some(reason) => verdict(clause, Status::NotApplicable(reason)),
-            None => runner::run(&self.make, clause, self.deadline),
+            None => runner::run(&self.bench, clause, self.deadline),
         }
     }
 
     fn trial(&self, clause: &'static Clause, declared: &Declared) -> Trial {
         let Some(reason) = self.excludes(clause, declared) else {
             let suite = self.clone();
-            let run = move || match runner::run(&suite.make, clause, suite.deadline).failure() {
+            let run = move || match runner::run(&suite.bench, clause, suite.deadline).failure() {
                 Some(message) => Err(Failed::from(format!("{message}\n  {}", clause.sentence))),
                 None => Ok(()),
             };
@@ -154,6 +163,10 @@ impl Suite {
 
     /// Why a clause is not run, if it is not.
     fn excludes(&self, clause: &Clause, declared: &Declared) -> Option<String> {
+        let subject = clause.run.subject();
+        if subject != self.bench.kind() {
+            return Some(format!("it is about {subject}"));
+        }
         let waived = self.waived.get(clause.id).filter(|_| clause.level == Level::Should);
         let waived = waived.map(|reason| format!("waived, {reason}"));
         clause.not_applicable(declared).or(waived)
@@ -169,14 +182,8 @@ impl Suite {
         })
     }
 
-    /// What the backend declares, found out with a fixture of its own.
     fn declared(&self) -> Result<Declared, String> {
-        let opened = runner::with_fixture(&*self.make, |fixture| async move {
-            let (time_moves, restarts) = (fixture.clock().is_some(), fixture.can_restart());
-            let context = Context::new(fixture).await?;
-            Ok::<_, Error>(Declared { capabilities: context.capabilities(), time_moves, restarts })
-        })?;
-        opened.map_err(|error| format!("the backend cannot be opened: {error}"))
+        runner::declared(&*self.bench)
     }
 }
 

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use state_conformance::{Clause, Family, Fixture, Level, Report, Status, Suite, all, families};
+use state_conformance::{
+    Clause, Facility, Family, Fixture, Level, Report, Status, Suite, all, families,
+};
 use state_core::{BoxFuture, Capability, Error, Limits, ManualClock, Result, StateBackend};
 use state_local::{FileStore, MemoryStore};
 use tempfile::TempDir;
@@ -174,11 +176,15 @@ fn applies(clause: &Clause) -> String {
     if !clause.unless.is_empty() {
         parts.push(format!("without {}", names(clause.unless)));
     }
-    if clause.moves_time {
-        parts.push("movable time".to_owned());
-    }
-    if clause.restarts {
-        parts.push("restart".to_owned());
+    for facility in clause.fixture {
+        let shown = match facility {
+            Facility::MovableTime => "movable time",
+            Facility::Restart => "restart",
+            Facility::Count => "counted",
+            Facility::Reach => "unreachable",
+            other => other.describe(),
+        };
+        parts.push(shown.to_owned());
     }
     if parts.is_empty() { "always".to_owned() } else { parts.join(", ") }
 }

@@ -33,18 +33,21 @@ pub(super) async fn instances(cx: Context) {
 }
 
 /// Writes and removes `k` again and again, and checks that no version comes back.
-async fn never_again(cx: &Context, remove: impl AsyncFn(&Context, Version)) {
+async fn never_again<R>(cx: &Context, remove: fn(Context, Version) -> R)
+where
+    R: Future<Output = ()>,
+{
     let mut seen = HashSet::new();
     for round in 0..ROUNDS {
         let version = cx.a.put("k", "same").await.unwrap().version;
         assert!(seen.insert(version), "after {round} removals a version came back");
-        remove(cx, version).await;
+        remove(cx.clone(), version).await;
         assert!(!cx.b.contains("k").await.unwrap(), "the entry was not removed");
     }
 }
 
 pub(super) async fn after_delete(cx: Context) {
-    never_again(&cx, async |cx, version| {
+    never_again(&cx, |cx, version| async move {
         let options = DeleteOptions::new().with_precondition(version);
         cx.a.delete_opts(&Key::from("k"), options).await.unwrap();
     })
@@ -52,7 +55,10 @@ pub(super) async fn after_delete(cx: Context) {
 }
 
 pub(super) async fn after_clear(cx: Context) {
-    never_again(&cx, async |cx, _| assert_eq!(cx.b.clear().await.unwrap(), 1, "cleared")).await;
+    never_again(&cx, |cx, _| async move {
+        assert_eq!(cx.b.clear().await.unwrap(), 1, "cleared");
+    })
+    .await;
 }
 
 pub(super) async fn after_expiry(cx: Context) {
