@@ -5,9 +5,13 @@ mod documents;
 pub mod gallery;
 pub mod proxy;
 #[cfg(all(unix, feature = "servers"))]
+pub mod redis_acks;
+#[cfg(all(unix, feature = "servers"))]
 pub mod redis_budgets;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_contract;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_failover;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_faults;
 #[cfg(all(unix, feature = "servers"))]

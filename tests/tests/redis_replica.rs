@@ -5,11 +5,16 @@ mod harness;
 use std::process::ExitCode;
 
 use libtest_mimic::Failed;
+use state_tests::redis_acks;
 use state_tests::servers::{Servers, Setup, wait_until};
 
 fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Replica);
     trials.push(harness::trial("harness::replicas_get_what_is_written", replicate));
+    let given = std::env::var_os("STATE_REDIS_URL").is_some();
+    for (name, check) in redis_acks::CHECKS {
+        trials.push(harness::trial(name, check).with_ignored_flag(given));
+    }
     harness::run(Setup::Replica, trials)
 }
 

@@ -5,8 +5,11 @@ mod harness;
 use std::process::ExitCode;
 
 use libtest_mimic::Failed;
+use state_tests::redis_failover::{calls_survive_a_failover, calls_survive_a_killed_primary};
 use state_tests::redis_faults;
 use state_tests::servers::{Reply, Servers, Setup, wait_until};
+
+type Check = fn(Setup) -> Result<(), Failed>;
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
@@ -20,6 +23,14 @@ fn main() -> ExitCode {
         harness::trial("harness::sentinels_replace_a_killed_primary", replace_killed)
             .with_ignored_flag(given),
     );
+    let failovers: [(&str, Check); 2] = [
+        ("failover::calls_survive_a_killed_primary", calls_survive_a_killed_primary),
+        ("failover::calls_survive_a_failover_in_order", calls_survive_a_failover),
+    ];
+    for (name, check) in failovers {
+        let check = move || check(Setup::Sentinel);
+        trials.push(harness::trial(name, check).with_ignored_flag(given));
+    }
     harness::run(Setup::Sentinel, trials)
 }
 

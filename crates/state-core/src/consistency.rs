@@ -26,6 +26,24 @@ pub enum Acks {
     Replicas(u32),
     /// Applied there and synced to its disk.
     Fsynced,
+    /// As safe as the store is configured to make a strong write: acknowledged by as many replicas
+    /// as its settings name, which is none, and so the same as [`Primary`](Self::Primary), for a
+    /// store without replicas or without such a setting.
+    ///
+    /// Refused like [`Replicas`](Self::Replicas) where replicas are configured and cannot be
+    /// waited for.
+    Strong,
+}
+
+/// The two levels that reads have, for writes: an eventual write is done when the primary has it, a
+/// strong one when the configured replicas have it too.
+impl From<Consistency> for Acks {
+    fn from(level: Consistency) -> Self {
+        match level {
+            Consistency::Strong => Self::Strong,
+            Consistency::Eventual => Self::Primary,
+        }
+    }
 }
 
 /// How safe a write was when the store answered.

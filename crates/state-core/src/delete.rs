@@ -33,7 +33,7 @@ with_methods!(DeleteOptions {
     /// Sets what must hold for the delete to happen.
     with_precondition => into precondition: Precondition,
     /// Sets how safe the delete must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the delete as the holder of a lease.
     with_fence => into fence: Option<Fence>,
     /// Makes the delete once, however often it is sent.

@@ -38,7 +38,7 @@ with_methods!(HashWriteOptions {
     /// Sets the lifetime of the whole hash.
     with_expiry => into expiry: Expiry,
     /// Sets how safe the write must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the write as the holder of a lease.
     with_fence => into fence: Option<Fence>,
 });

@@ -46,7 +46,7 @@ with_methods!(IncrementOptions {
     /// Sets when the lifetime is set.
     with_lifetime_on => lifetime_on: LifetimeOn,
     /// Sets how safe the increment must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the increment as the holder of a lease.
     with_fence => into fence: Option<Fence>,
     /// Makes the increment once, however often it is sent.

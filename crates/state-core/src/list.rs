@@ -181,7 +181,7 @@ with_methods!(ClearOptions {
     /// Sets which partitions are cleared.
     with_scope => scope: Scope,
     /// Sets how safe the removal must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the removal as the holder of a lease.
     with_fence => into fence: Option<Fence>,
 });

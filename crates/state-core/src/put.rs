@@ -34,7 +34,7 @@ with_methods!(PutOptions {
     /// Sets the lifetime of the entry.
     with_expiry => into expiry: Expiry,
     /// Sets how safe the write must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the write as the holder of a lease.
     with_fence => into fence: Option<Fence>,
     /// Makes the write once, however often it is sent.

@@ -24,7 +24,7 @@ impl TouchOptions {
 
 with_methods!(TouchOptions {
     /// Sets how safe the touch must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the touch as the holder of a lease.
     with_fence => into fence: Option<Fence>,
 });

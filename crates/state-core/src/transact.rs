@@ -1,5 +1,7 @@
 //! The role of stores that check and write several keys in one atomic step.
 
+mod validate;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
@@ -72,7 +74,7 @@ impl Transaction {
 
 with_methods!(Transaction {
     /// Sets how safe the writes must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
     /// Makes the transaction as the holder of a lease.
     with_fence => into fence: Option<Fence>,
     /// Makes the transaction once, however often it is sent.

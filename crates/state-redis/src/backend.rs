@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use state_core::{Capabilities, Capability, Limits, Namespace};
 
-use crate::client::Client;
+use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::KeySpace;
 use crate::stats::Counters;
@@ -45,15 +45,22 @@ impl RedisBackend {
     pub(crate) fn new(
         client: Client,
         config: Arc<RedisConfig>,
+        offers: Offers,
         namespace: Namespace,
         keys: KeySpace,
     ) -> Self {
-        Self { inner: Arc::new(Inner::new(client, config, namespace, keys)) }
+        Self { inner: Arc::new(Inner::new(client, config, offers, namespace, keys)) }
     }
 }
 
 impl Inner {
-    fn new(client: Client, config: Arc<RedisConfig>, namespace: Namespace, keys: KeySpace) -> Self {
+    fn new(
+        client: Client,
+        config: Arc<RedisConfig>,
+        offers: Offers,
+        namespace: Namespace,
+        keys: KeySpace,
+    ) -> Self {
         let limits = Limits::DEFAULT.with_value_bytes_max(config.value_bytes_max);
         let mut capabilities = [
             Capability::Expiry,
@@ -68,6 +75,15 @@ impl Inner {
         .fold(Capabilities::none().with_limits(limits), Capabilities::with);
         if config.cross_partition {
             capabilities = capabilities.with(Capability::CrossPartition);
+        }
+        for (offered, capability) in [
+            (offers.replicas, Capability::AckReplicas),
+            (offers.disk, Capability::AckFsync),
+            (offers.durable, Capability::Durable),
+        ] {
+            if offered {
+                capabilities = capabilities.with(capability);
+            }
         }
         let counters = Counters::default();
         Self { client, config, namespace, keys, capabilities, counters }

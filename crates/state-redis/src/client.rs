@@ -1,10 +1,12 @@
 //! The client: the one door through which everything is sent.
 
+mod acknowledge;
 mod batch;
 mod dedicated;
 mod request;
 mod script;
 mod send;
+mod settle;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +15,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use state_core::{Result, SystemClock};
 use tokio::runtime::Handle;
 
+pub(crate) use acknowledge::Offers;
 pub(crate) use dedicated::{Dedicated, Speaker};
-pub(crate) use request::{Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Target};
+pub(crate) use request::{
+    Answered, Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Tally, Target, Wait,
+};
 pub(crate) use script::Script;
 
 use crate::config::RedisConfig;

@@ -74,6 +74,10 @@ pub struct RedisConfig {
     /// Lets reads with `Consistency::Eventual` go to replicas. Default: yes.
     pub read_from_replicas: bool,
 
+    /// How many replicas a write with `Acks::Strong` waits for; with 0 it is as `Acks::Primary`.
+    /// Default: 0.
+    pub strong_replicas: u32,
+
     /// Exclusive connections kept open per server. Default: 0.
     pub pool_size_min: u32,
     /// The most exclusive connections per server. Default: 8.
@@ -89,6 +93,9 @@ pub struct RedisConfig {
     pub read_timeout_ms: u64,
     /// How long one try may take to be written, in milliseconds. Default: 1,000.
     pub write_timeout_ms: u64,
+    /// How long a write waits for replicas or for the disk behind the reply of the primary, in
+    /// milliseconds, within the deadline of the call. Default: 1,000.
+    pub acks_timeout_ms: u64,
     /// How long a connection may stay silent while replies are due before another is tried, in
     /// milliseconds. Default: 250.
     pub silence_timeout_ms: u64,
@@ -101,9 +108,9 @@ pub struct RedisConfig {
     /// How often a failed try is repeated, where that is safe. Default: 3.
     pub retries: u32,
     /// The longest wait before the first repetition, in milliseconds; it doubles with each one, and
-    /// each wait is random between 0 and that. Default: 25.
+    /// each wait is random between 0 and that. Default: 100.
     pub retry_base_delay_ms: u64,
-    /// The longest wait before any repetition, in milliseconds. Default: 1,000.
+    /// The longest wait before any repetition, in milliseconds. Default: 2,000.
     pub retry_max_delay_ms: u64,
     /// Repetitions allowed per 100 calls, over all calls together. Default: 10.
     pub retry_budget_percent: u32,
@@ -179,6 +186,11 @@ impl RedisConfig {
         Duration::from_millis(self.write_timeout_ms.saturating_add(self.read_timeout_ms))
     }
 
+    /// How long a write waits for replicas or for the disk.
+    pub const fn acks_timeout(&self) -> Duration {
+        Duration::from_millis(self.acks_timeout_ms)
+    }
+
     /// How long a connection may stay silent while replies are due.
     pub const fn silence_timeout(&self) -> Duration {
         Duration::from_millis(self.silence_timeout_ms)
@@ -221,18 +233,20 @@ impl Default for RedisConfig {
             write_format: WRITE_FORMAT_MAX,
             cross_partition: false,
             read_from_replicas: true,
+            strong_replicas: 0,
             pool_size_min: 0,
             pool_size_max: 8,
             call_timeout_ms: 10_000,
             connect_timeout_ms: 2_000,
             read_timeout_ms: 3_000,
             write_timeout_ms: 1_000,
+            acks_timeout_ms: 1_000,
             silence_timeout_ms: 250,
             tcp_keepalive_ms: 15_000,
             tcp_user_timeout_ms: 5_000,
             retries: 3,
-            retry_base_delay_ms: 25,
-            retry_max_delay_ms: 1_000,
+            retry_base_delay_ms: 100,
+            retry_max_delay_ms: 2_000,
             retry_budget_percent: 10,
             retry_budget_min_per_s: 10,
             batch_keys_max: 1_000,

@@ -15,9 +15,9 @@ mod trouble;
 
 use std::time::Duration;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, Ended};
 pub(crate) use connector::{Connector, Purpose};
-pub(crate) use exclusive::ExclusivePools;
+pub(crate) use exclusive::{Exclusive, ExclusivePools};
 pub(crate) use lane::Lane;
 pub(crate) use observe::Traffic;
 pub(crate) use push::Pushes;

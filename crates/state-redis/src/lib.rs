@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod errors;
 mod frame;
+mod info;
 mod keys;
 mod layout;
 mod retry;

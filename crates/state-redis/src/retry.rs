@@ -7,7 +7,6 @@
 
 mod backoff;
 mod budget;
-#[cfg_attr(not(test), expect(dead_code, reason = "operations do not state their effect yet"))]
 pub(crate) mod effect;
 
 use std::sync::Arc;
@@ -54,9 +53,6 @@ pub(crate) struct Call<'a> {
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Again {
     pub(crate) step: Step,
-    /// An earlier try may still be applied by the server: the old connection must be known to be
-    /// closed there (`CLIENT KILL ID`) before a write is sent again, or the first overtakes it.
-    pub(crate) close_old: bool,
 }
 
 /// How the next try differs from the last.
@@ -87,10 +83,12 @@ pub(crate) enum Verdict {
 pub(crate) const fn verdict(class: RetryClass, outcome: Outcome, repeat: Repeat) -> Verdict {
     match (class, outcome, repeat) {
         (RetryClass::Never, ..) => Verdict::Stop,
-        (_, Outcome::NotApplied, _) | (_, Outcome::Unknown, Repeat::Safe) => match class {
-            RetryClass::Redirect | RetryClass::LoadScript => Verdict::AtOnce,
-            _ => Verdict::AfterWait,
-        },
+        (_, Outcome::NotApplied, _) | (_, Outcome::Unknown, Repeat::Safe | Repeat::LastWins) => {
+            match class {
+                RetryClass::Redirect | RetryClass::LoadScript => Verdict::AtOnce,
+                _ => Verdict::AfterWait,
+            }
+        }
         // Applied, or unknown where it must happen once.
         _ => Verdict::Stop,
     }
@@ -137,6 +135,27 @@ impl Call<'_> {
         self.deadline.saturating_sub(self.retry.clock.monotonic())
     }
 
+    /// How often a failed try was repeated.
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// Whether an earlier try may have been applied, or may still be.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.unknown
+    }
+
+    /// An even share of what is left, for this retry and each that may follow.
+    pub(crate) fn share(&self) -> Duration {
+        let left = self.retry.retries.saturating_sub(self.retries).saturating_add(1);
+        self.remaining() / left
+    }
+
+    /// Ends the call: the error for the caller.
+    pub(crate) fn stop(&self, failure: Failure, why: &'static str) -> Error {
+        self.give_up(failure, why)
+    }
+
     /// Waits as long as is right after `failure`, and says how to try again.
     ///
     /// # Errors
@@ -174,7 +193,10 @@ impl Call<'_> {
         if wait >= self.remaining() {
             return Err(self.give_up(failure, "the deadline leaves no time"));
         }
-        if !self.retry.budget.withdraw(self.retry.clock.monotonic()) {
+        // What was never sent is no burden for a server, so waiting for its connection is free.
+        let sent =
+            failure.class() != RetryClass::Reconnect || failure.outcome() != Outcome::NotApplied;
+        if sent && !self.retry.budget.withdraw(self.retry.clock.monotonic()) {
             return Err(self.give_up(failure, "the retry budget is used up"));
         }
         self.retries += 1;
@@ -225,7 +247,7 @@ fn again(failure: &Failure) -> Again {
         RetryClass::Reconnect => Step::Reconnect,
         RetryClass::Wait | RetryClass::Never => Step::Same,
     };
-    Again { step, close_old: failure.may_still_apply() }
+    Again { step }
 }
 
 /// The same failure as one of the store; the first error stays as its cause.

@@ -6,6 +6,8 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use state_core::{Error, LatencySummary, Operation, OperationStats, Stats};
 
+use crate::client::Tally;
+
 /// The longest time that histograms tell apart from longer ones, in microseconds: a minute.
 const LATENCY_MAX_US: u64 = 60_000_000;
 
@@ -42,18 +44,22 @@ impl Counters {
                 line.stats.bytes_in += call.bytes_in;
                 line.stats.bytes_out += call.bytes_out;
             }
-            if let Some(error) = error {
-                line.stats.errors += 1;
-                line.stats.retries += u64::from(error.attempts().saturating_sub(1));
-            }
+            line.stats.errors += u64::from(error.is_some());
         });
     }
 
-    /// Counts what was sent for a call and how long the answer took.
-    pub(crate) fn sent(&self, operation: Operation, commands: usize, took: Duration) {
+    /// Counts what was sent for a call.
+    pub(crate) fn sent(&self, operation: Operation, tally: Tally) {
         self.with(operation, |line| {
-            line.stats.commands += commands as u64;
-            line.stats.pipelines += u64::from(commands > 1);
+            line.stats.commands += tally.commands;
+            line.stats.pipelines += tally.pipelines;
+            line.stats.retries += tally.retries;
+        });
+    }
+
+    /// Counts how long a call took, all of it.
+    pub(crate) fn took(&self, operation: Operation, took: Duration) {
+        self.with(operation, |line| {
             let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_MAX_US);
             if line.latency_us.is_none() {
                 line.latency_us = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
@@ -97,8 +103,10 @@ mod tests {
     fn calls_latencies_and_retries_add_up() {
         let counters = Counters::default();
         counters.count(Operation::Get, Some(Call { hits: 1, ..Call::default() }), None);
-        counters.sent(Operation::Get, 1, Duration::from_micros(100));
-        counters.sent(Operation::Get, 3, Duration::from_micros(300));
+        counters.sent(Operation::Get, Tally { commands: 1, pipelines: 0, retries: 0 });
+        counters.sent(Operation::Get, Tally { commands: 3, pipelines: 1, retries: 3 });
+        counters.took(Operation::Get, Duration::from_micros(100));
+        counters.took(Operation::Get, Duration::from_micros(300));
         let error = Error::invalid("x").with_attempts(4);
         counters.count(Operation::Get, None, Some(&error));
         let stats = counters.stats();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use state_core::{Namespace, Result};
 
 use crate::backend::RedisBackend;
-use crate::client::Client;
+use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::{KeySpace, Placement};
 use crate::layout::{self, NamespaceOptions};
@@ -28,6 +28,7 @@ use crate::layout::{self, NamespaceOptions};
 pub struct RedisStore {
     client: Client,
     config: Arc<RedisConfig>,
+    offers: Offers,
 }
 
 impl RedisStore {
@@ -40,14 +41,18 @@ impl RedisStore {
         Self::connect_with(RedisConfig::from_url(url)?).await
     }
 
-    /// Connects with settings of your own.
+    /// Connects with settings of your own, and asks every primary what it offers: the capabilities
+    /// [`AckReplicas`](state_core::Capability::AckReplicas),
+    /// [`AckFsync`](state_core::Capability::AckFsync) and
+    /// [`Durable`](state_core::Capability::Durable) are those of that moment.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_with(config: RedisConfig) -> Result<Self> {
         config.validate()?;
         let client = Client::connect(&config).await?;
-        Ok(Self { client, config: Arc::new(config) })
+        let offers = client.offers().await?;
+        Ok(Self { client, config: Arc::new(config), offers })
     }
 
     /// Opens `namespace` as it is; every opening of it, in any process, sees the same entries. One
@@ -79,7 +84,8 @@ impl RedisStore {
         let layout = layout.map_err(|error| error.with_op("open"))?;
         let placement = Placement::new(&layout, options.partitioner);
         let keys = KeySpace::new(&self.config.key_prefix, &namespace, placement);
-        Ok(RedisBackend::new(self.client.clone(), Arc::clone(&self.config), namespace, keys))
+        let (client, config) = (self.client.clone(), Arc::clone(&self.config));
+        Ok(RedisBackend::new(client, config, self.offers, namespace, keys))
     }
 
     /// The settings.

@@ -70,7 +70,7 @@ impl AcquireOptions {
 
 with_methods!(AcquireOptions {
     /// Sets how safe the grant must be.
-    with_acks => acks: Acks,
+    with_acks => into acks: Acks,
 });
 
 /// A lease that was granted or renewed.

@@ -1,15 +1,12 @@
 //! Transactions: checks first, writes last, over the keys of one partition.
 
-use std::collections::HashSet;
-
 use state_core::{
-    Acks, AcksReached, Capability, Deleted, Entry, Error, ErrorKind, Incremented, Key, OpDigest,
-    Precondition, Resend, Result, Transaction, WriteOp, WriteOutcome, Written,
+    AcksReached, Deleted, Entry, Error, Incremented, OpDigest, Precondition, Result, Transaction,
+    WriteOp, WriteOutcome, Written,
 };
 
-use super::entries::check_delete;
+use super::Tx;
 use super::ops::Replay;
-use super::{Tx, View};
 use crate::tables::OpOutcome;
 
 impl Tx<'_> {
@@ -17,7 +14,8 @@ impl Tx<'_> {
         let view = self.view();
         let acks = view.acks(transaction.acks)?;
         view.check_fence(transaction.fence.as_ref())?;
-        view.check_transaction(transaction)?;
+        transaction
+            .validate(&view.rules.capabilities, |expiry| view.deadline(expiry, None).map(drop))?;
         let Some(home) = transaction.keys().next().cloned() else { return Ok(Vec::new()) };
         let digest = transaction.op_id.map(|_| OpDigest::of_transaction(transaction));
         if let Replay::Before(OpOutcome::Transaction(outcomes)) =
@@ -74,69 +72,6 @@ impl Tx<'_> {
                 Ok(OpOutcome::Incremented { value, version })
             }
             _ => Err(Error::unsupported("this kind of write")),
-        }
-    }
-}
-
-impl View<'_> {
-    /// Everything that can be said without looking at an entry.
-    fn check_transaction(&self, transaction: &Transaction) -> Result<()> {
-        let limits = &self.rules.capabilities.limits;
-        let first_op = transaction.checks.len();
-        limits.check_transaction(first_op.saturating_add(transaction.ops.len()))?;
-        for (index, check) in transaction.checks.iter().enumerate() {
-            limits.check_key(&check.key).map_err(|error| error.with_index(index))?;
-        }
-        let mut written = HashSet::new();
-        for (index, op) in transaction.ops.iter().enumerate() {
-            let checked = limits.check_op(op).and_then(|()| self.check_op(op)).and_then(|()| {
-                if written.insert(op.key()) {
-                    Ok(())
-                } else {
-                    Err(Error::invalid("a transaction cannot write a key twice"))
-                }
-            });
-            checked.map_err(|error| error.with_index(first_op + index))?;
-        }
-        self.check_colocated(transaction)
-    }
-
-    fn check_op(&self, op: &WriteOp) -> Result<()> {
-        let (acks, fence, id, resend) = match op {
-            WriteOp::Put { options, .. } => {
-                self.deadline(options.expiry, None)?;
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            WriteOp::Delete { options, .. } => {
-                check_delete(options)?;
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            WriteOp::Increment { options, .. } => {
-                self.deadline(options.expiry, None)?;
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            _ => return Err(Error::unsupported("this kind of write")),
-        };
-        if acks == Acks::Primary && fence.is_none() && id.is_none() && resend == Resend::Safe {
-            return Ok(());
-        }
-        Err(Error::invalid("acks, fence, operation id and resend belong to the transaction"))
-    }
-
-    fn check_colocated(&self, transaction: &Transaction) -> Result<()> {
-        if self.rules.capabilities.has(Capability::CrossPartition) {
-            return Ok(());
-        }
-        let mut keys = transaction.keys();
-        let Some(first) = keys.next() else { return Ok(()) };
-        let together = |key: &Key| {
-            key == first || (key.partition().is_some() && key.partition() == first.partition())
-        };
-        if keys.all(together) {
-            Ok(())
-        } else {
-            let message = "the keys of a transaction must lie in one partition";
-            Err(Error::new(ErrorKind::NotColocated, message))
         }
     }
 }

@@ -2,65 +2,135 @@
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
-use state_core::{Acks, AcksReached, Consistency, Error, Fence, Key, Operation, Resend, Result};
+use state_core::{
+    Acks, AcksReached, Capability, Consistency, Error, ErrorKind, Fence, Key, OpId, Operation,
+    Resend, Result,
+};
 
 use super::Inner;
-use crate::client::{Body, Lane, Repeat, Reply, Request, Role, Script, ScriptCall, Target};
+use crate::client::{
+    Answered, Body, Lane, Repeat, Reply, Request, Role, Script, ScriptCall, Tally, Target, Wait,
+};
+use crate::retry::effect::Effect;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
 
 /// A script with its keys and arguments.
 pub(super) struct Ask {
     pub(super) call: ScriptCall,
+    pub(super) role: Role,
+    pub(super) how: How,
+}
+
+/// How a request is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
     pub(super) repeat: Repeat,
+    pub(super) wait: Option<Wait>,
+}
+
+impl How {
+    /// Such an operation without acknowledgements beyond the primary's.
+    pub(super) fn of(effect: Effect, resend: Resend, id: Option<OpId>) -> Self {
+        Self { repeat: effect.repeat(resend, id.is_some()), wait: None }
+    }
+
+    /// A read: being sent twice does no harm.
+    pub(super) fn read() -> Self {
+        Self::of(Effect::Read, Resend::Safe, None)
+    }
+
+    pub(super) fn with_wait(mut self, wait: Option<Wait>) -> Self {
+        self.wait = wait;
+        self
+    }
+}
+
+/// What is known beside the answer to a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Receipt {
+    pub(super) reached: AcksReached,
+    /// Whether an earlier try may have been applied as well.
+    pub(super) unsettled: bool,
 }
 
 impl Ask {
-    pub(super) fn new(script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes>) -> Self {
-        Self { call: ScriptCall { script, keys, args }, repeat: Repeat::OnlyIfNotApplied }
+    pub(super) fn new(
+        script: &'static Script,
+        keys: Vec<Bytes>,
+        args: Vec<Bytes>,
+        how: How,
+    ) -> Self {
+        Self { call: ScriptCall { script, keys, args }, role: Role::Primary, how }
     }
 
-    /// Being applied twice does no harm.
-    pub(super) fn safe(mut self) -> Self {
-        self.repeat = Repeat::Safe;
+    /// Says which copy serves it.
+    pub(super) fn with_role(mut self, role: Role) -> Self {
+        self.role = role;
         self
-    }
-
-    pub(super) fn safe_if(self, safe: bool) -> Self {
-        if safe { self.safe() } else { self }
     }
 }
 
 impl Inner {
-    /// Sends one command to the node of `key`.
+    /// Sends a request, and counts what was sent for it.
+    pub(super) async fn send(&self, operation: Operation, request: Request) -> Result<Answered> {
+        let mut tally = Tally::default();
+        let answered = self.client.call(request, &mut tally).await;
+        self.counters.sent(operation, tally);
+        answered
+    }
+
+    /// Reads by one command from the node of `key`.
     pub(super) async fn command(
         &self,
         operation: Operation,
         key: &[u8],
         role: Role,
-        repeat: Repeat,
         command: Cmd,
     ) -> Result<Value> {
+        Ok(self.command_as(operation, key, role, How::read(), command).await?.0)
+    }
+
+    /// Writes by one command to the node of `key`.
+    pub(super) async fn write(
+        &self,
+        operation: Operation,
+        key: &[u8],
+        how: How,
+        command: Cmd,
+    ) -> Result<(Value, Receipt)> {
+        self.command_as(operation, key, Role::Primary, how, command).await
+    }
+
+    async fn command_as(
+        &self,
+        operation: Operation,
+        key: &[u8],
+        role: Role,
+        how: How,
+        command: Cmd,
+    ) -> Result<(Value, Receipt)> {
         let lane = self.lane(command.args_iter().map(|arg| match arg {
             redis::Arg::Simple(bytes) => bytes.len(),
             _ => 0,
         }));
         let target = Target::Slot(slot_of(key));
         let body = Body::Command(command);
-        let request = Request::new(operation.name(), target, body);
-        let request = request.with_role(role).with_lane(lane).with_repeat(repeat);
-        one(self.client.send(request).await?)
+        let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
+        let request = request.with_repeat(how.repeat).with_wait(how.wait);
+        alone(self.send(operation, request).await?)
     }
 
     /// Runs one script on the node of its first key.
-    pub(super) async fn script(&self, operation: Operation, ask: Ask) -> Result<Answer> {
-        let Ask { call: ScriptCall { script, keys, args }, repeat } = ask;
+    pub(super) async fn script(&self, operation: Operation, ask: Ask) -> Result<(Answer, Receipt)> {
+        let Ask { call: ScriptCall { script, keys, args }, role, how } = ask;
         let lane = self.lane(args.iter().map(Bytes::len));
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let body = Body::Script { script, keys, args };
-        let request = Request::new(operation.name(), target, body);
-        let request = request.with_lane(lane).with_repeat(repeat);
-        Answer::read(one(self.client.send(request).await?)?)
+        let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
+        let request = request.with_repeat(how.repeat).with_wait(how.wait);
+        let (value, receipt) = alone(self.send(operation, request).await?)?;
+        Ok((Answer::read(value)?, receipt))
     }
 
     /// Large requests go where they delay nobody.
@@ -68,15 +138,22 @@ impl Inner {
         if sizes.sum::<usize>() >= self.config.bulk_bytes_min { Lane::Bulk } else { Lane::Point }
     }
 
-    /// What a receipt says; a level that is not offered is refused before anything is sent.
-    #[expect(clippy::unused_self, reason = "what is offered is going to depend on the topology")]
-    pub(super) fn acks(&self, wanted: Acks) -> Result<AcksReached> {
-        match wanted {
-            Acks::Primary | Acks::Replicas(0) => Ok(AcksReached::PRIMARY),
-            Acks::Replicas(_) => Err(Error::unsupported("waiting for replicas")),
-            Acks::Fsynced => Err(Error::unsupported("waiting for the disk")),
-            _ => Err(Error::unsupported("this level of acknowledgement")),
+    /// What has to be waited for; a level that is not offered is refused before anything is sent.
+    pub(super) fn acks(&self, wanted: Acks) -> Result<Option<Wait>> {
+        let replicas = match wanted {
+            Acks::Primary => 0,
+            Acks::Replicas(replicas) => replicas,
+            Acks::Strong => self.config.strong_replicas,
+            Acks::Fsynced if self.capabilities.has(Capability::AckFsync) => {
+                return Ok(Some(Wait::Disk));
+            }
+            Acks::Fsynced => return Err(Error::unsupported("waiting for the disk")),
+            _ => return Err(Error::unsupported("this level of acknowledgement")),
+        };
+        if replicas > 0 && !self.capabilities.has(Capability::AckReplicas) {
+            return Err(Error::unsupported("waiting for replicas"));
         }
+        Ok((replicas > 0).then_some(Wait::Replicas(replicas)))
     }
 
     /// The lease and the token of a fence, as scripts take them; empty without a fence.
@@ -106,9 +183,30 @@ pub(super) fn role(consistency: Consistency) -> Result<Role> {
     }
 }
 
-/// Whether a plain write may be sent again when its outcome is unknown.
-pub(super) fn plain_repeat(resend: Resend) -> Repeat {
-    if resend == Resend::Safe { Repeat::Safe } else { Repeat::OnlyIfNotApplied }
+/// What a receipt says of a write that was applied.
+///
+/// # Errors
+/// `Unacknowledged`, outcome applied, when that is less than was waited for.
+pub(super) fn acknowledged(wait: Option<Wait>, reached: AcksReached) -> Result<AcksReached> {
+    let message = match wait {
+        None => return Ok(AcksReached::PRIMARY),
+        Some(Wait::Replicas(wanted)) if reached.replicas >= wanted => return Ok(reached),
+        Some(Wait::Disk) if reached.fsynced => return Ok(reached),
+        Some(Wait::Replicas(wanted)) => format!(
+            "applied, but acknowledged by {} of the {wanted} replicas wanted",
+            reached.replicas
+        ),
+        Some(Wait::Disk) => {
+            "applied, but synced to the disk of 0 of the 1 servers wanted".to_owned()
+        }
+    };
+    Err(Error::new(ErrorKind::Unacknowledged, message))
+}
+
+/// The answer to a request of one command.
+fn alone(answered: Answered) -> Result<(Value, Receipt)> {
+    let reached = answered.reached.first().copied().unwrap_or_default();
+    Ok((one(answered.reply)?, Receipt { reached, unsettled: answered.unsettled }))
 }
 
 pub(super) fn one(reply: Reply) -> Result<Value> {

@@ -6,16 +6,15 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::{Cmd, Value};
 use state_core::{
-    AcksReached, Entry, Error, GetOptions, Key, Operation, Result, Version, WriteOp, WriteOutcome,
+    Entry, Error, GetOptions, Key, Operation, Outcome, Result, Version, WriteOp, WriteOutcome,
 };
 
 use super::Inner;
-use super::ask::{Ask, many, plain_repeat, role};
+use super::ask::{Ask, How, Receipt, acknowledged, many, role};
 use super::point::{
-    Put, conflict, delete_answer, get_command, increment_answer, put_answer, read_answer,
-    read_deleted, read_plain,
+    Put, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_plain,
 };
-use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
+use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
 use crate::keys::Kind;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
@@ -25,7 +24,7 @@ struct Item<T> {
     index: usize,
     stored: Bytes,
     what: What,
-    repeat: Repeat,
+    how: How,
     read: T,
 }
 
@@ -33,6 +32,9 @@ enum What {
     Command(Cmd),
     Script(ScriptCall),
 }
+
+/// An item with the answer to it.
+type Sent<T> = (Item<T>, Result<(Value, Receipt)>);
 
 impl What {
     fn bytes(&self) -> usize {
@@ -49,7 +51,7 @@ impl What {
 
 /// How the answer of a write is read.
 enum Reading {
-    Put { version: Version },
+    Put(Box<Put>),
     Delete { return_value: bool },
     Increment { version: Version },
 }
@@ -62,20 +64,24 @@ impl Inner {
     ) -> Result<Vec<Result<Option<Entry>>>> {
         self.capabilities.limits.check_batch(keys.len())?;
         self.fence_args(options.fence.as_ref())?;
-        let role = role(options.consistency)?;
+        let mut role = role(options.consistency)?;
         let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
         let mut items = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
             let stored = self.keys.key(Kind::Entry, key);
             let what = match self.ask_get(key, options) {
-                Ok(Some(ask)) => What::Script(ask.call),
+                Ok(Some(ask)) => {
+                    // The same options for each key make the same of each read.
+                    role = ask.role;
+                    What::Script(ask.call)
+                }
                 Ok(None) => What::Command(get_command(&stored, options.head)),
                 Err(error) => {
                     put_at(&mut answers, index, Err(error));
                     continue;
                 }
             };
-            items.push(Item { index, stored, what, repeat: Repeat::Safe, read: () });
+            items.push(Item { index, stored, what, how: How::read(), read: () });
         }
         let head = options.head;
         for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
@@ -87,7 +93,7 @@ impl Inner {
                     read_plain(value, head)
                 }
             };
-            put_at(&mut answers, item.index, answer.and_then(read));
+            put_at(&mut answers, item.index, answer.and_then(|(value, _)| read(value)));
         }
         fenced_as_a_whole(answers, options.fence.is_some())
     }
@@ -109,7 +115,20 @@ impl Inner {
         let sent = self.send_batch(Operation::WriteMany, Role::Primary, items).await?;
         for (item, answer) in sent {
             let script = item.what.is_script();
-            let read = answer.and_then(|value| item.read.read(value, script));
+            let read = answer.and_then(|(value, receipt)| {
+                item.read.read(value, script, receipt).and_then(|outcome| {
+                    acknowledged(item.how.wait, receipt.reached).map(|_| outcome)
+                })
+            });
+            let read = match (read, &item.read) {
+                (Err(error), Reading::Put(put)) if error.outcome() == Outcome::Unknown => {
+                    let (version, wait) = (put.version, item.how.wait);
+                    let found =
+                        self.look_up(Operation::WriteMany, &item.stored, version, wait, error);
+                    found.await.map(WriteOutcome::Written)
+                }
+                (read, _) => read,
+            };
             if let Some(answer) = answers.get_mut(item.index) {
                 *answer = Some(read);
             }
@@ -119,31 +138,23 @@ impl Inner {
 
     fn prepare(&self, index: usize, op: &WriteOp) -> Result<Item<Reading>> {
         let stored = self.keys.key(Kind::Entry, op.key());
-        let script = |ask: Ask| (What::Script(ask.call), ask.repeat);
-        let ((what, repeat), read) = match op {
+        let script = |ask: Ask| (What::Script(ask.call), ask.how);
+        let ((what, how), read) = match op {
             WriteOp::Put { key, value, options } => {
-                let put: Put = self.prepare_put(key, value, options)?;
-                let read = Reading::Put { version: put.version };
+                let put = self.prepare_put(key, value, options)?;
                 let what = match put.command() {
-                    Some(command) => (What::Command(command), plain_repeat(options.resend)),
-                    None => script(put.ask(options)),
+                    Some(command) => (What::Command(command), put.how),
+                    None => script(put.ask()),
                 };
-                (what, read)
+                (what, Reading::Put(Box::new(put)))
             }
             WriteOp::Delete { key, options } => {
                 let read = Reading::Delete { return_value: options.return_value };
                 let what = if let Some(ask) = self.ask_delete(key, options)? {
                     script(ask)
                 } else {
-                    let name = if options.return_value { "GETDEL" } else { "UNLINK" };
-                    let mut command = redis::cmd(name);
-                    command.arg(stored.as_ref());
-                    let repeat = if options.return_value {
-                        Repeat::OnlyIfNotApplied
-                    } else {
-                        plain_repeat(options.resend)
-                    };
-                    (What::Command(command), repeat)
+                    let (command, how) = self.delete_command(&stored, options)?;
+                    (What::Command(command), how)
                 };
                 (what, read)
             }
@@ -153,7 +164,7 @@ impl Inner {
             }
             _ => return Err(Error::unsupported("this kind of write")),
         };
-        Ok(Item { index, stored, what, repeat, read })
+        Ok(Item { index, stored, what, how, read })
     }
 
     /// Sends items to their nodes, those of one node in their order, and returns the answers.
@@ -162,14 +173,13 @@ impl Inner {
         operation: Operation,
         role: Role,
         items: Vec<Item<T>>,
-    ) -> Result<Vec<(Item<T>, Result<Value>)>> {
+    ) -> Result<Vec<Sent<T>>> {
         let mut nodes: BTreeMap<NodeId, Vec<Item<T>>> = BTreeMap::new();
         for item in items {
             let node = self.client.slot_owner(slot_of(&item.stored));
             nodes.entry(node).or_default().push(item);
         }
-        let sent =
-            nodes.into_iter().map(|(node, items)| self.send_node(operation, role, node, items));
+        let sent = nodes.into_values().map(|items| self.send_node(operation, role, items));
         let mut answers = Vec::new();
         for node in join_all(sent).await {
             answers.extend(node?);
@@ -181,29 +191,27 @@ impl Inner {
         &self,
         operation: Operation,
         role: Role,
-        node: NodeId,
         items: Vec<Item<T>>,
-    ) -> Result<Vec<(Item<T>, Result<Value>)>> {
+    ) -> Result<Vec<Sent<T>>> {
         let mut answers = Vec::with_capacity(items.len());
         let mut chunk = Vec::new();
         let mut chunk_bytes = 0;
         for item in items {
             let bytes = item.what.bytes();
-            let other_kind = chunk
-                .last()
-                .is_some_and(|last: &Item<T>| last.what.is_script() != item.what.is_script());
+            let other_kind = chunk.last().is_some_and(|last: &Item<T>| {
+                last.what.is_script() != item.what.is_script() || last.how.wait != item.how.wait
+            });
             let full = chunk.len() >= self.config.batch_keys_max
                 || chunk_bytes + bytes > self.config.batch_bytes_max;
             if !chunk.is_empty() && (other_kind || full) {
-                self.send_chunk(operation, role, &node, std::mem::take(&mut chunk), &mut answers)
-                    .await?;
+                self.send_chunk(operation, role, std::mem::take(&mut chunk), &mut answers).await?;
                 chunk_bytes = 0;
             }
             chunk_bytes += bytes;
             chunk.push(item);
         }
         if !chunk.is_empty() {
-            self.send_chunk(operation, role, &node, chunk, &mut answers).await?;
+            self.send_chunk(operation, role, chunk, &mut answers).await?;
         }
         Ok(answers)
     }
@@ -212,39 +220,43 @@ impl Inner {
         &self,
         operation: Operation,
         role: Role,
-        node: &NodeId,
         chunk: Vec<Item<T>>,
-        answers: &mut Vec<(Item<T>, Result<Value>)>,
+        answers: &mut Vec<Sent<T>>,
     ) -> Result<()> {
+        let Some(first) = chunk.first() else { return Ok(()) };
+        // By the slot and not by the node, which another one may have replaced by now.
+        let (target, wait) = (Target::Slot(slot_of(&first.stored)), first.how.wait);
         let mut commands = Vec::new();
         let mut calls = Vec::new();
-        let mut repeat = Repeat::Safe;
         for item in &chunk {
-            if item.repeat == Repeat::OnlyIfNotApplied {
-                repeat = Repeat::OnlyIfNotApplied;
-            }
             match &item.what {
                 What::Command(command) => commands.push(command.clone()),
                 What::Script(call) => calls.push(call.clone()),
             }
         }
+        // All of it is sent again, or nothing.
+        let repeat = chunk.iter().map(|item| item.how.repeat).max().unwrap_or(Repeat::Safe);
         let body = if calls.is_empty() { Body::Pipeline(commands) } else { Body::Scripts(calls) };
-        let target = Target::Node(node.clone());
         let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
         let request = Request::new(operation.name(), target, body);
-        let request = request.with_role(role).with_lane(lane).with_repeat(repeat);
+        let request = request.with_role(role).with_lane(lane).with_repeat(repeat).with_wait(wait);
         let first = answers.is_empty();
-        match self.client.send(request).await {
-            Ok(reply) => {
+        match self.send(operation, request).await {
+            Ok(Answered { reply, reached, unsettled }) => {
                 let values = many(reply)?;
                 if values.len() != chunk.len() {
                     return Err(unlike());
                 }
-                answers.extend(chunk.into_iter().zip(values));
+                let mut reached = reached.into_iter();
+                for (item, value) in chunk.into_iter().zip(values) {
+                    let reached = reached.next().unwrap_or_default();
+                    let receipt = Receipt { reached, unsettled };
+                    answers.push((item, value.map(|value| (value, receipt))));
+                }
                 Ok(())
             }
             // Nothing was written by this call before: it fails as a whole.
-            Err(error) if first && error.outcome() == state_core::Outcome::NotApplied => Err(error),
+            Err(error) if first && error.outcome() == Outcome::NotApplied => Err(error),
             Err(error) => {
                 let (kind, outcome) = (error.kind(), error.outcome());
                 let again = || {
@@ -259,27 +271,21 @@ impl Inner {
 }
 
 impl Reading {
-    fn read(&self, value: Value, script: bool) -> Result<WriteOutcome> {
-        let acks = AcksReached::PRIMARY;
+    fn read(&self, value: Value, script: bool, receipt: Receipt) -> Result<WriteOutcome> {
         match self {
-            Self::Put { version } if script => {
-                let replayed = put_answer(&Answer::read(value)?)?;
-                let written = state_core::Written::new(replayed.unwrap_or(*version), acks);
-                Ok(WriteOutcome::Written(written))
+            Self::Put(put) if script => {
+                put.answer(&Answer::read(value)?, receipt).map(WriteOutcome::Written)
             }
-            Self::Put { .. } if value == Value::Nil => Err(conflict()),
-            Self::Put { version } => {
-                Ok(WriteOutcome::Written(state_core::Written::new(*version, acks)))
-            }
+            Self::Put(put) => put.plain_answer(&value, receipt).map(WriteOutcome::Written),
             Self::Delete { return_value } if script => {
-                let deleted = delete_answer(&Answer::read(value)?, *return_value, acks)?;
+                let deleted = delete_answer(&Answer::read(value)?, *return_value, receipt)?;
                 Ok(WriteOutcome::Deleted(deleted))
             }
             Self::Delete { return_value } => {
-                Ok(WriteOutcome::Deleted(read_deleted(value, *return_value, acks)?))
+                Ok(WriteOutcome::Deleted(read_deleted(value, *return_value, receipt)?))
             }
             Self::Increment { version } => {
-                let sum = increment_answer(&Answer::read(value)?, *version, acks)?;
+                let sum = increment_answer(&Answer::read(value)?, *version, receipt)?;
                 Ok(WriteOutcome::Incremented(sum))
             }
         }

@@ -29,7 +29,7 @@ impl RedisBackend {
         let started = tokio::time::Instant::now();
         let result = work.await;
         let counters = &self.inner.counters;
-        counters.sent(operation, 1, started.elapsed());
+        counters.took(operation, started.elapsed());
         counters.count(operation, result.as_ref().ok().map(call), result.as_ref().err());
         result.map_err(|error| error.with_op(operation.name()))
     }

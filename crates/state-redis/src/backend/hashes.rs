@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use redis::Value;
 use state_core::{
-    Consistency, Expiry, HashPageOptions, HashState, HashWriteOptions, Key, Operation, Page, Result,
+    Consistency, Expiry, HashPageOptions, HashState, HashWriteOptions, Key, Operation, Page,
+    Resend, Result,
 };
 
 use super::Inner;
-use super::ask::{Ask, many, role};
+use super::ask::{Ask, How, acknowledged, many, role};
 use super::lifetime::expires;
 use super::page_token::{Listing, Place};
 use crate::client::{Body, Repeat, Request, Role, Target};
 use crate::keys::Kind;
+use crate::retry::effect::Effect;
 use crate::scripts::{self, bytes, integer, number, optional, unlike};
 use crate::topology::slot_of;
 
@@ -27,7 +29,7 @@ impl Inner {
             self.capabilities.limits.check_value(value)?;
         }
         let args = fields.into_iter().flat_map(|(field, value)| [field, value]);
-        let done = self.hash_write(key, "set", options, args).await?;
+        let done = self.hash_write(key, ("set", Effect::Overwrite), options, args).await?;
         number(&done)
     }
 
@@ -48,7 +50,7 @@ impl Inner {
         for field in fields {
             command.arg(field.as_ref());
         }
-        let reply = self.command(Operation::Hash, &stored, role, Repeat::Safe, command).await?;
+        let reply = self.command(Operation::Hash, &stored, role, command).await?;
         let Value::Array(values) = reply else { return Err(unlike()) };
         values.into_iter().map(optional).collect()
     }
@@ -60,7 +62,9 @@ impl Inner {
         options: &HashWriteOptions,
     ) -> Result<u64> {
         self.check_fields(key, fields)?;
-        let done = self.hash_write(key, "delete", options, fields.iter().cloned()).await?;
+        let done = self
+            .hash_write(key, ("delete", Effect::Delete), options, fields.iter().cloned())
+            .await?;
         number(&done)
     }
 
@@ -73,7 +77,7 @@ impl Inner {
     ) -> Result<i64> {
         self.check_fields(key, [field])?;
         let args = [field.clone(), Bytes::from(by.to_string())];
-        let done = self.hash_write(key, "increment", options, args).await?;
+        let done = self.hash_write(key, ("increment", Effect::EachCounts), options, args).await?;
         number(&done)
     }
 
@@ -116,7 +120,7 @@ impl Inner {
     ) -> Result<(Vec<(Bytes, Bytes)>, u64)> {
         let mut command = redis::cmd("HSCAN");
         command.arg(stored.as_ref()).arg(cursor).arg("COUNT").arg(limit);
-        let reply = self.command(Operation::Hash, stored, role, Repeat::Safe, command).await?;
+        let reply = self.command(Operation::Hash, stored, role, command).await?;
         let Value::Array(reply) = reply else { return Err(unlike()) };
         let [cursor, fields] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
         let Value::Array(fields) = fields else { return Err(unlike()) };
@@ -145,7 +149,7 @@ impl Inner {
         let body = Body::Pipeline(commands.into());
         let request = Request::new(Operation::Hash.name(), target, body);
         let request = request.with_role(role).with_repeat(Repeat::Safe);
-        let replies = many(self.client.send(request).await?)?;
+        let replies = many(self.send(Operation::Hash, request).await?.reply)?;
         let numbers =
             replies.into_iter().map(|value| integer(&value?)).collect::<Result<Vec<_>>>()?;
         let [fields, deadline, remaining] = numbers.as_slice() else { return Err(unlike()) };
@@ -163,7 +167,7 @@ impl Inner {
         options: &HashWriteOptions,
     ) -> Result<bool> {
         self.check_fields(key, [])?;
-        let done = self.hash_write(key, "remove", options, []).await?;
+        let done = self.hash_write(key, ("remove", Effect::Delete), options, []).await?;
         Ok(done.as_ref() != b"0")
     }
 
@@ -182,11 +186,10 @@ impl Inner {
         limits.check_batch(count)
     }
 
-    /// Writes that set something may be sent twice; those that count may not.
     async fn hash_write(
         &self,
         key: &Key,
-        what: &'static str,
+        (what, effect): (&'static str, Effect),
         options: &HashWriteOptions,
         fields: impl IntoIterator<Item = Bytes>,
     ) -> Result<Bytes> {
@@ -196,12 +199,15 @@ impl Inner {
             options.expiry
         };
         let [mode, ms] = self.lifetime(expiry)?.args();
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let keys = vec![self.keys.key(Kind::Hash, key), self.keys.fence(key)];
         let mut args = vec![Bytes::from_static(what.as_bytes()), mode, ms, lease, token];
         args.extend(fields);
-        let ask = Ask::new(&scripts::HASH_WRITE, keys, args);
-        Ok(self.script(Operation::Hash, ask).await?.item(0)?.clone())
+        let how = How::of(effect, Resend::Safe, None).with_wait(wait);
+        let ask = Ask::new(&scripts::HASH_WRITE, keys, args, how);
+        let (answer, receipt) = self.script(Operation::Hash, ask).await?;
+        acknowledged(wait, receipt.reached)?;
+        Ok(answer.item(0)?.clone())
     }
 }

@@ -6,7 +6,7 @@ use state_core::{BackendInfo, CountOptions, MemoryUsage, Operation, Result};
 use super::Inner;
 use super::ask::one;
 use crate::client::{Body, Repeat, Request, Target};
-use crate::scripts::bytes;
+use crate::info::Info;
 
 impl Inner {
     pub(super) fn info(&self) -> BackendInfo {
@@ -27,9 +27,9 @@ impl Inner {
             let mut command = redis::cmd("INFO");
             command.arg("memory");
             let reply = self.ask(Operation::Count.name(), Target::Node(node), command).await?;
-            let text = bytes(reply)?;
-            used += figure(&text, "used_memory");
-            limit += figure(&text, "maxmemory");
+            let info = Info::read(&reply);
+            used += info.number::<u64>("used_memory").unwrap_or(0);
+            limit += info.number::<u64>("maxmemory").unwrap_or(0);
         }
         let usage = MemoryUsage::new(entries, used);
         Ok(if limit > 0 { usage.with_memory_limit_bytes(limit) } else { usage })
@@ -40,11 +40,4 @@ impl Inner {
         let request = Request::new(op, target, body).with_repeat(Repeat::Safe);
         one(self.client.send(request).await?)
     }
-}
-
-/// A figure in the text of `INFO`; 0 where it is not told.
-fn figure(text: &[u8], name: &str) -> u64 {
-    let text = String::from_utf8_lossy(text);
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use state_core::{
     AcquireOptions, Acquired, FenceToken, Key, LeaseGrant, LeaseState, Limits, Operation, OwnerId,
-    Result,
+    Resend, Result,
 };
 
 use super::Inner;
-use super::ask::{Ask, lease_name};
+use super::ask::{Ask, How, acknowledged, lease_name};
 use crate::keys::Kind;
+use crate::retry::effect::Effect;
 use crate::scripts::{self, Word, number, unlike};
 
 impl Inner {
@@ -19,16 +20,17 @@ impl Inner {
         name: &Key,
         options: &AcquireOptions,
     ) -> Result<Acquired> {
-        let ttl = self.check_lease(name, options)?;
+        let (ttl, how) = self.check_lease(name, options)?;
         let keys = vec![self.keys.key(Kind::Lease, name), self.keys.fence(name)];
         let args = vec![owner(options.owner), ttl, lease_name(name)];
-        let ask = Ask::new(&scripts::LEASE_ACQUIRE, keys, args).safe();
-        let answer = self.script(Operation::Lease, ask).await?;
+        let ask = Ask::new(&scripts::LEASE_ACQUIRE, keys, args, how);
+        let (answer, receipt) = self.script(Operation::Lease, ask).await?;
         let item = number::<u64>(answer.item(0)?)?;
-        Ok(match answer.word {
-            Word::Held => Acquired::Held { remaining: Duration::from_millis(item) },
-            _ => Acquired::Granted(LeaseGrant::new(FenceToken::new(item), options.ttl)),
-        })
+        if answer.word == Word::Held {
+            return Ok(Acquired::Held { remaining: Duration::from_millis(item) });
+        }
+        acknowledged(how.wait, receipt.reached)?;
+        Ok(Acquired::Granted(LeaseGrant::new(FenceToken::new(item), options.ttl)))
     }
 
     pub(super) async fn lease_renew(
@@ -37,10 +39,12 @@ impl Inner {
         token: FenceToken,
         options: &AcquireOptions,
     ) -> Result<LeaseGrant> {
-        let ttl = self.check_lease(name, options)?;
+        let (ttl, how) = self.check_lease(name, options)?;
         let keys = vec![self.keys.key(Kind::Lease, name)];
         let args = vec![owner(options.owner), number_text(token), ttl];
-        self.script(Operation::Lease, Ask::new(&scripts::LEASE_RENEW, keys, args).safe()).await?;
+        let ask = Ask::new(&scripts::LEASE_RENEW, keys, args, how);
+        let (_, receipt) = self.script(Operation::Lease, ask).await?;
+        acknowledged(how.wait, receipt.reached)?;
         Ok(LeaseGrant::new(token, options.ttl))
     }
 
@@ -53,15 +57,15 @@ impl Inner {
         self.capabilities.limits.check_key(name)?;
         let keys = vec![self.keys.key(Kind::Lease, name)];
         let args = vec![owner(holder), number_text(token)];
-        let ask = Ask::new(&scripts::LEASE_RELEASE, keys, args).safe();
-        Ok(self.script(Operation::Lease, ask).await?.item(0)?.as_ref() == b"1")
+        let ask = Ask::new(&scripts::LEASE_RELEASE, keys, args, lease_how());
+        Ok(self.script(Operation::Lease, ask).await?.0.item(0)?.as_ref() == b"1")
     }
 
     pub(super) async fn lease_read(&self, name: &Key) -> Result<Option<LeaseState>> {
         self.capabilities.limits.check_key(name)?;
         let keys = vec![self.keys.key(Kind::Lease, name)];
-        let ask = Ask::new(&scripts::LEASE_READ, keys, Vec::new()).safe();
-        let answer = self.script(Operation::Lease, ask).await?;
+        let ask = Ask::new(&scripts::LEASE_READ, keys, Vec::new(), How::read());
+        let (answer, _) = self.script(Operation::Lease, ask).await?;
         let [holder, token, remaining] = answer.rest.as_slice() else { return Ok(None) };
         let holder = <[u8; 16]>::try_from(holder.as_ref()).map_err(|_| unlike())?;
         Ok(Some(LeaseState::new(
@@ -71,12 +75,17 @@ impl Inner {
         )))
     }
 
-    fn check_lease(&self, name: &Key, options: &AcquireOptions) -> Result<Bytes> {
+    fn check_lease(&self, name: &Key, options: &AcquireOptions) -> Result<(Bytes, How)> {
         self.capabilities.limits.check_key(name)?;
         Limits::check_lifetime(options.ttl)?;
-        self.acks(options.acks)?;
-        Ok(Bytes::from(options.ttl.as_nanos().div_ceil(1_000_000).to_string()))
+        let how = lease_how().with_wait(self.acks(options.acks)?);
+        Ok((Bytes::from(options.ttl.as_nanos().div_ceil(1_000_000).to_string()), how))
     }
+}
+
+/// Every script of leases carries the nonce of the owner.
+fn lease_how() -> How {
+    How::of(Effect::Lease, Resend::Safe, None)
 }
 
 fn owner(owner: OwnerId) -> Bytes {

@@ -11,10 +11,10 @@ use state_core::{
 };
 
 use super::Inner;
-use super::ask::{Ask, lease_name, many, one, role};
+use super::ask::{Ask, How, acknowledged, lease_name, many, one, role};
 use super::page_token::{Listing, Place};
 use super::watch::ClearAnnounced;
-use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
+use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target, Wait};
 use crate::keys::Kind;
 use crate::scripts::{self, Answer, bytes, integer, number, optional, unlike};
 use crate::topology::slot_of;
@@ -89,7 +89,7 @@ impl Inner {
         let target = Target::Node(node.clone());
         let request = Request::new(scan.operation.name(), target, Body::Command(command));
         let request = request.with_role(scan.role).with_repeat(Repeat::Safe);
-        let Value::Array(reply) = one(self.client.send(request).await?)? else {
+        let Value::Array(reply) = one(self.send(scan.operation, request).await?.reply)? else {
             return Err(unlike());
         };
         let [cursor, keys] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
@@ -193,7 +193,7 @@ impl Inner {
     /// Removes entries and hashes step by step. Under a fence every partition that is cleared
     /// learns the token. Watchers are told when it begins and ends: two more round trips.
     pub(super) async fn clear(&self, options: &ClearOptions) -> Result<u64> {
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
         self.fence_args(options.fence.as_ref())?;
         let fence = options.fence.as_ref();
         if let Some(fence) = fence {
@@ -206,7 +206,9 @@ impl Inner {
         }
         let announced = self.announce_clear(options).await;
         let removed = self.remove_all(options, &announced).await;
-        announced.end(removed).await
+        let removed = announced.end(removed).await?;
+        self.wait_everywhere(wait).await?;
+        Ok(removed)
     }
 
     async fn remove_all(
@@ -228,6 +230,21 @@ impl Inner {
             .await?;
         }
         Ok(removed.into_inner())
+    }
+
+    /// Waits on every primary until what it has done by now is as safe as wanted.
+    async fn wait_everywhere(&self, wait: Option<Wait>) -> Result<()> {
+        let Some(wait) = wait else { return Ok(()) };
+        for node in self.client.nodes() {
+            let body = Body::Command(redis::cmd("PING"));
+            let request = Request::new(Operation::Clear.name(), Target::Node(node), body);
+            let request = request.with_repeat(Repeat::Safe).with_wait(Some(wait));
+            let answered = self.send(Operation::Clear, request).await;
+            // Whatever keeps it from telling: what was found has been removed.
+            let answered = answered.map_err(|error| error.with_outcome(Outcome::Applied))?;
+            acknowledged(Some(wait), answered.reached.first().copied().unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// Removes what was found, one call each, so that keys of any slots go in one pipeline.
@@ -261,7 +278,7 @@ impl Inner {
             };
             let request = Request::new(Operation::Clear.name(), Target::Node(node), body);
             let request = request.with_lane(Lane::Bulk).with_repeat(Repeat::Safe);
-            for value in many(self.client.send(request).await?)? {
+            for value in many(self.send(Operation::Clear, request).await?.reply)? {
                 removed += match (value?, fence) {
                     (value, Some(_)) => number::<u64>(Answer::read(value)?.item(0)?)?,
                     (value, None) => u64::try_from(integer(&value)?).unwrap_or(0),
@@ -276,9 +293,9 @@ impl Inner {
         let [lease, token] = self.fence_args(Some(fence))?;
         // Nothing is ever stored as the operation with the id 0.
         let nothing = self.keys.operation(key, &[0; 16]);
-        let ask =
-            Ask::new(&scripts::UNLINK, vec![nothing, self.keys.fence(key)], vec![lease, token]);
-        self.script(Operation::Clear, ask.safe()).await.map(drop)
+        let keys = vec![nothing, self.keys.fence(key)];
+        let ask = Ask::new(&scripts::UNLINK, keys, vec![lease, token], How::read());
+        self.script(Operation::Clear, ask).await.map(drop)
     }
 
     /// Refuses a clear whose token is smaller than any mark in the namespace. Costs a scan, and a
@@ -294,8 +311,7 @@ impl Inner {
             for stored in marks {
                 let mut command = redis::cmd("HGET");
                 command.arg(stored.as_ref()).arg(name.as_ref());
-                let (role, repeat) = (Role::Primary, Repeat::Safe);
-                let mark = self.command(Operation::Clear, &stored, role, repeat, command).await?;
+                let mark = self.command(Operation::Clear, &stored, Role::Primary, command).await?;
                 let Some(mark) = optional(mark)? else { continue };
                 if FenceToken::new(number(&mark)?) > fence.token {
                     let message = "the lease has passed to another holder";

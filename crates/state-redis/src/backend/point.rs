@@ -4,27 +4,28 @@ use bytes::Bytes;
 use redis::Value;
 use state_core::{
     DeleteOptions, Deleted, Entry, Error, ErrorKind, GetOptions, IncrementOptions, Incremented,
-    Key, LifetimeOn, OpDigest, Operation, Outcome, Precondition, PutOptions, Result, TouchOptions,
-    Version, Written,
+    Key, LifetimeOn, OpDigest, Operation, Outcome, Precondition, PutOptions, Resend, Result,
+    TouchOptions, Version, Written,
 };
 
 use super::Inner;
-use super::ask::{Ask, plain_repeat, role};
+use super::ask::{Ask, How, Receipt, acknowledged, role};
 use super::lifetime::{Lifetime, expires};
-use crate::client::Repeat;
+use crate::client::{Role, Wait};
 use crate::frame;
 use crate::keys::Kind;
+use crate::retry::effect::Effect;
 use crate::scripts::{self, Answer, Word, number, optional, unlike};
 
 impl Inner {
     pub(super) async fn get_one(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
         if let Some(ask) = self.ask_get(key, options)? {
-            return read_answer(&self.script(Operation::Get, ask).await?, options.head);
+            return read_answer(&self.script(Operation::Get, ask).await?.0, options.head);
         }
         let stored = self.keys.key(Kind::Entry, key);
         let command = get_command(&stored, options.head);
         let role = role(options.consistency)?;
-        let value = self.command(Operation::Get, &stored, role, Repeat::Safe, command).await?;
+        let value = self.command(Operation::Get, &stored, role, command).await?;
         read_plain(value, options.head)
     }
 
@@ -42,7 +43,13 @@ impl Inner {
         let [mode, ms] = touched.map_or([Bytes::new(), Bytes::new()], Lifetime::args);
         let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
         let head = Bytes::from_static(if options.head { b"1" } else { b"0" });
-        Ok(Some(Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token]).safe()))
+        // A touch and the mark of a fence are writes.
+        let writes = touched.is_some() || options.fence.is_some();
+        let effect = if touched.is_some() { Effect::Overwrite } else { Effect::Read };
+        let how = How::of(effect, Resend::Safe, None);
+        let role = if writes { Role::Primary } else { role(options.consistency)? };
+        let ask = Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token], how);
+        Ok(Some(ask.with_role(role)))
     }
 
     pub(super) async fn put_one(
@@ -52,33 +59,42 @@ impl Inner {
         options: &PutOptions,
     ) -> Result<Written> {
         let put = self.prepare_put(key, value, options)?;
-        let receipt = Written::new(put.version, self.acks(options.acks)?);
-        let done = match put.command() {
-            Some(command) => {
-                let repeat = match options.precondition {
-                    Precondition::Absent => Repeat::OnlyIfNotApplied,
-                    _ => plain_repeat(options.resend),
-                };
-                let role = crate::client::Role::Primary;
-                let sent = self.command(Operation::Put, &put.stored, role, repeat, command).await;
-                sent.and_then(|value| if value == Value::Nil { Err(conflict()) } else { Ok(None) })
-            }
-            None => self
-                .script(Operation::Put, put.ask(options))
-                .await
-                .and_then(|answer| put_answer(&answer)),
+        let done = if let Some(command) = put.command() {
+            let sent = self.write(Operation::Put, &put.stored, put.how, command).await;
+            sent.and_then(|(value, receipt)| put.plain_answer(&value, receipt))
+        } else {
+            let sent = self.script(Operation::Put, put.ask()).await;
+            sent.and_then(|(answer, receipt)| put.answer(&answer, receipt))
         };
         match done {
-            Ok(None) => Ok(receipt),
-            Ok(Some(version)) => Ok(Written::new(version, receipt.acks)),
-            // The version is this call's own: finding it there proves that it was applied.
             Err(error) if error.outcome() == Outcome::Unknown => {
-                match self.get_one(key, &GetOptions::new().with_head(true)).await {
-                    Ok(Some(found)) if found.version == put.version => Ok(receipt),
-                    _ => Err(error),
-                }
+                self.look_up(Operation::Put, &put.stored, put.version, put.how.wait, error).await
             }
-            Err(error) => Err(error),
+            done => done,
+        }
+    }
+
+    /// Finds out what became of a put whose outcome is unknown: its version is its own, so finding
+    /// that proves that it was applied.
+    ///
+    /// # Errors
+    /// `unknown`, when it is not there.
+    pub(super) async fn look_up(
+        &self,
+        operation: Operation,
+        stored: &Bytes,
+        version: Version,
+        wait: Option<Wait>,
+        unknown: Error,
+    ) -> Result<Written> {
+        let how = How::read().with_wait(wait);
+        let sent = self.write(operation, stored, how, get_command(stored, true)).await;
+        let Ok((value, receipt)) = sent else { return Err(unknown) };
+        match read_plain(value, true) {
+            Ok(Some(found)) if found.version == version => {
+                Ok(Written::new(version, acknowledged(wait, receipt.reached)?))
+            }
+            _ => Err(unknown),
         }
     }
 
@@ -92,7 +108,13 @@ impl Inner {
         self.capabilities.limits.check_key(key)?;
         self.capabilities.limits.check_value(value)?;
         let lifetime = self.lifetime(options.expiry)?;
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
+        let effect = match options.precondition {
+            Precondition::Absent => Effect::Create,
+            Precondition::Matches(_) => Effect::CompareAndSet,
+            _ => Effect::Overwrite,
+        };
+        let how = How::of(effect, options.resend, options.op_id).with_wait(wait);
         let fence = self.fence_args(options.fence.as_ref())?;
         let (kind, wanted) = precondition(options.precondition)?;
         let plain = fence.iter().all(Bytes::is_empty)
@@ -119,26 +141,35 @@ impl Inner {
             fence,
             digest,
             plain,
+            how,
         })
     }
 
     pub(super) async fn delete_one(&self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {
-        let ask = self.ask_delete(key, options)?;
-        let acks = self.acks(options.acks)?;
-        if let Some(ask) = ask {
-            let answer = self.script(Operation::Delete, ask).await?;
-            return delete_answer(&answer, options.return_value, acks);
+        if let Some(ask) = self.ask_delete(key, options)? {
+            let wait = ask.how.wait;
+            let (answer, receipt) = self.script(Operation::Delete, ask).await?;
+            let acks = receipt.reached;
+            return delete_answer(&answer, options.return_value, receipt)
+                .and_then(|deleted| acknowledged(wait, acks).map(|_| deleted));
         }
         let stored = self.keys.key(Kind::Entry, key);
-        let (mut command, repeat) = if options.return_value {
-            (redis::cmd("GETDEL"), Repeat::OnlyIfNotApplied)
-        } else {
-            (redis::cmd("UNLINK"), plain_repeat(options.resend))
-        };
+        let (command, how) = self.delete_command(&stored, options)?;
+        let (value, receipt) = self.write(Operation::Delete, &stored, how, command).await?;
+        let deleted = read_deleted(value, options.return_value, receipt)?;
+        acknowledged(how.wait, receipt.reached).map(|_| deleted)
+    }
+
+    /// The plain command of a delete, where one is enough.
+    pub(super) fn delete_command(
+        &self,
+        stored: &Bytes,
+        options: &DeleteOptions,
+    ) -> Result<(redis::Cmd, How)> {
+        let name = if options.return_value { "GETDEL" } else { "UNLINK" };
+        let mut command = redis::cmd(name);
         command.arg(stored.as_ref());
-        let role = crate::client::Role::Primary;
-        let value = self.command(Operation::Delete, &stored, role, repeat, command).await?;
-        read_deleted(value, options.return_value, acks)
+        Ok((command, delete_how(options).with_wait(self.acks(options.acks)?)))
     }
 
     /// The script for a delete that a plain command cannot do; `None` where one can.
@@ -147,14 +178,16 @@ impl Inner {
         if options.precondition == Precondition::Absent {
             return Err(Error::invalid("a delete cannot ask for its entry to be absent"));
         }
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let (kind, wanted) = precondition(options.precondition)?;
         let always = options.precondition == Precondition::Always;
         if always && lease.is_empty() && options.op_id.is_none() {
             return Ok(None);
         }
-        Ok(Some(self.delete_script(key, options, [kind, wanted, lease, token])))
+        let mut ask = self.delete_script(key, options, [kind, wanted, lease, token]);
+        ask.how.wait = wait;
+        Ok(Some(ask))
     }
 
     pub(super) fn delete_script(
@@ -171,7 +204,7 @@ impl Inner {
         let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
         let returned = Bytes::from_static(if options.return_value { b"1" } else { b"0" });
         let args = vec![kind, wanted, returned, lease, token, digest];
-        Ask::new(&scripts::DELETE, keys, args).safe_if(options.op_id.is_some())
+        Ask::new(&scripts::DELETE, keys, args, delete_how(options))
     }
 
     pub(super) async fn increment_one(
@@ -181,8 +214,10 @@ impl Inner {
         options: &IncrementOptions,
     ) -> Result<Incremented> {
         let (ask, version) = self.ask_increment(key, by, options)?;
-        let answer = self.script(Operation::Increment, ask).await?;
-        increment_answer(&answer, version, self.acks(options.acks)?)
+        let wait = ask.how.wait;
+        let (answer, receipt) = self.script(Operation::Increment, ask).await?;
+        let counted = increment_answer(&answer, version, receipt)?;
+        acknowledged(wait, receipt.reached).map(|_| counted)
     }
 
     pub(super) fn ask_increment(
@@ -193,7 +228,7 @@ impl Inner {
     ) -> Result<(Ask, Version)> {
         self.capabilities.limits.check_key(key)?;
         let [mode, ms] = self.lifetime(options.expiry)?.args();
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let version = frame::new_version()?;
         let operation = options
@@ -205,18 +240,21 @@ impl Inner {
         let on = lifetime_on(options.lifetime_on)?;
         let by = Bytes::from(by.to_string());
         let args = vec![frame::header(version), by, mode, ms, on, lease, token, digest];
-        let ask = Ask::new(&scripts::INCREMENT, keys, args).safe_if(options.op_id.is_some());
-        Ok((ask, version))
+        let how = How::of(Effect::EachCounts, options.resend, options.op_id).with_wait(wait);
+        Ok((Ask::new(&scripts::INCREMENT, keys, args, how), version))
     }
 
     pub(super) async fn touch_one(&self, key: &Key, options: &TouchOptions) -> Result<bool> {
         self.capabilities.limits.check_key(key)?;
         let [mode, ms] = self.touched(options.expiry)?.args();
-        self.acks(options.acks)?;
+        let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
-        let ask = Ask::new(&scripts::TOUCH, keys, vec![mode, ms, lease, token]).safe();
-        Ok(self.script(Operation::Touch, ask).await?.item(0)?.as_ref() == b"1")
+        let how = How::of(Effect::Overwrite, Resend::Safe, None).with_wait(wait);
+        let ask = Ask::new(&scripts::TOUCH, keys, vec![mode, ms, lease, token], how);
+        let (answer, receipt) = self.script(Operation::Touch, ask).await?;
+        let touched = answer.item(0)?.as_ref() == b"1";
+        acknowledged(wait, receipt.reached).map(|_| touched)
     }
 }
 
@@ -234,6 +272,7 @@ pub(super) struct Put {
     fence: [Bytes; 2],
     digest: Bytes,
     plain: bool,
+    pub(super) how: How,
 }
 
 impl Put {
@@ -260,7 +299,7 @@ impl Put {
     }
 
     /// The script, which can do everything.
-    pub(super) fn ask(&self, options: &PutOptions) -> Ask {
+    pub(super) fn ask(&self) -> Ask {
         let keys = vec![self.stored.clone(), self.marks.clone(), self.operation.clone()];
         let [mode, ms] = self.lifetime.args();
         let [lease, token] = self.fence.clone();
@@ -277,10 +316,38 @@ impl Put {
             token,
             self.digest.clone(),
         ];
-        let plain = options.precondition == Precondition::Always
-            && plain_repeat(options.resend) == Repeat::Safe;
-        Ask::new(&scripts::PUT, keys, args).safe_if(plain || options.op_id.is_some())
+        Ask::new(&scripts::PUT, keys, args, self.how)
     }
+
+    /// Reads the answer to the plain command.
+    pub(super) fn plain_answer(&self, value: &Value, receipt: Receipt) -> Result<Written> {
+        if *value == Value::Nil {
+            return Err(conflict_after(receipt));
+        }
+        Ok(Written::new(self.version, acknowledged(self.how.wait, receipt.reached)?))
+    }
+
+    /// Reads the answer of the script.
+    pub(super) fn answer(&self, answer: &Answer, receipt: Receipt) -> Result<Written> {
+        let version = match answer.word {
+            Word::Ok => self.version,
+            Word::Replay => version(answer.item(0)?)?,
+            // An earlier try of this very put is what stands in its way.
+            Word::Conflict if answer.item(0)?.as_ref() == self.version.as_bytes() => self.version,
+            Word::Conflict => return Err(conflict_after(receipt)),
+            Word::Held => return Err(unlike()),
+        };
+        Ok(Written::new(version, acknowledged(self.how.wait, receipt.reached)?))
+    }
+}
+
+fn delete_how(options: &DeleteOptions) -> How {
+    let effect = match options.precondition {
+        _ if options.return_value => Effect::EachCounts,
+        Precondition::Matches(_) => Effect::CompareAndSet,
+        _ => Effect::Delete,
+    };
+    How::of(effect, options.resend, options.op_id)
 }
 
 /// A digest as scripts store it in front of a result.
@@ -292,55 +359,47 @@ pub(super) fn conflict() -> Error {
     Error::new(ErrorKind::Conflict, "the precondition does not hold")
 }
 
-/// The version that a put was replayed with, if it was.
-pub(super) fn put_answer(answer: &Answer) -> Result<Option<Version>> {
-    match answer.word {
-        Word::Ok => Ok(None),
-        Word::Replay => Ok(Some(version(answer.item(0)?)?)),
-        Word::Conflict => Err(conflict()),
-        Word::Held => Err(unlike()),
-    }
+/// A conflict, of which it may be an earlier try of the same call that is the reason.
+fn conflict_after(receipt: Receipt) -> Error {
+    let outcome = if receipt.unsettled { Outcome::Unknown } else { Outcome::NotApplied };
+    conflict().with_outcome(outcome)
 }
 
 pub(super) fn delete_answer(
     answer: &Answer,
     return_value: bool,
-    acks: state_core::AcksReached,
+    receipt: Receipt,
 ) -> Result<Deleted> {
     if answer.word == Word::Conflict {
-        return Err(conflict());
+        return Err(conflict_after(receipt));
     }
     let existed = answer.item(0)?.as_ref() == b"1";
     let frame = answer.item(1)?;
     let previous = (existed && return_value).then(|| frame::open(frame)).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));
-    Ok(Deleted::new(existed, previous, acks))
+    Ok(Deleted::new(existed, previous, receipt.reached))
 }
 
 pub(super) fn increment_answer(
     answer: &Answer,
     version_made: Version,
-    acks: state_core::AcksReached,
+    receipt: Receipt,
 ) -> Result<Incremented> {
     let item = answer.item(0)?;
     if answer.word == Word::Replay {
         let (made, sum) = item.split_at_checked(16).ok_or_else(unlike)?;
-        return Ok(Incremented::new(number(sum)?, version(made)?, acks));
+        return Ok(Incremented::new(number(sum)?, version(made)?, receipt.reached));
     }
-    Ok(Incremented::new(number(item)?, version_made, acks))
+    Ok(Incremented::new(number(item)?, version_made, receipt.reached))
 }
 
-pub(super) fn read_deleted(
-    value: Value,
-    return_value: bool,
-    acks: state_core::AcksReached,
-) -> Result<Deleted> {
+pub(super) fn read_deleted(value: Value, return_value: bool, receipt: Receipt) -> Result<Deleted> {
     if !return_value {
-        return Ok(Deleted::new(scripts::integer(&value)? > 0, None, acks));
+        return Ok(Deleted::new(scripts::integer(&value)? > 0, None, receipt.reached));
     }
     let previous = optional(value)?.as_ref().map(frame::open).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));
-    Ok(Deleted::new(previous.is_some(), previous, acks))
+    Ok(Deleted::new(previous.is_some(), previous, receipt.reached))
 }
 
 pub(super) fn get_command(stored: &[u8], head: bool) -> redis::Cmd {

@@ -1,18 +1,17 @@
 //! Transactions: one script over the keys of one partition.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use state_core::{
-    Acks, AcksReached, Capability, Deleted, Entry, Error, ErrorKind, Incremented, Key, OpDigest,
-    Operation, Precondition, Resend, Result, Transaction, Version, WriteOp, WriteOutcome, Written,
+    AcksReached, Deleted, Entry, Error, Incremented, OpDigest, Operation, Resend, Result,
+    Transaction, Version, WriteOp, WriteOutcome, Written,
 };
 
 use super::Inner;
-use super::ask::Ask;
+use super::ask::{Ask, How, acknowledged};
 use super::point::{conflict, digest, lifetime_on, precondition, version};
 use crate::frame;
 use crate::keys::Kind;
+use crate::retry::effect::Effect;
 use crate::scripts::{self, Word, at, number, unlike};
 
 impl Inner {
@@ -20,9 +19,9 @@ impl Inner {
         &self,
         transaction: &Transaction,
     ) -> Result<Vec<WriteOutcome>> {
-        self.check_transaction(transaction)?;
+        transaction.validate(&self.capabilities, |expiry| self.lifetime(expiry).map(drop))?;
         let [lease, token] = self.fence_args(transaction.fence.as_ref())?;
-        let acks = self.acks(transaction.acks)?;
+        let wait = self.acks(transaction.acks)?;
         let Some(home) = transaction.keys().next() else { return Ok(Vec::new()) };
         let operation = transaction
             .op_id
@@ -39,14 +38,16 @@ impl Inner {
         for op in &transaction.ops {
             args.extend(self.write_args(op)?);
         }
-        let ask = Ask::new(&scripts::TRANSACT, keys, args).safe_if(transaction.op_id.is_some());
-        let answer = self.script(Operation::Transact, ask).await?;
+        let how = How::of(Effect::EachCounts, Resend::Safe, transaction.op_id).with_wait(wait);
+        let ask = Ask::new(&scripts::TRANSACT, keys, args, how);
+        let (answer, sent) = self.script(Operation::Transact, ask).await?;
         if answer.word == Word::Conflict {
             return Err(at(conflict(), answer.rest.first()));
         }
         if answer.rest.len() != transaction.ops.len() {
             return Err(unlike());
         }
+        let acks = acknowledged(wait, sent.reached)?;
         let results = transaction.ops.iter().zip(&answer.rest);
         results.map(|(op, result)| receipt(op, result, acks)).collect()
     }
@@ -73,69 +74,6 @@ impl Inner {
             }
             _ => return Err(Error::unsupported("this kind of write")),
         })
-    }
-
-    /// Everything that can be said without asking the server.
-    fn check_transaction(&self, transaction: &Transaction) -> Result<()> {
-        let limits = &self.capabilities.limits;
-        let first_op = transaction.checks.len();
-        limits.check_transaction(first_op.saturating_add(transaction.ops.len()))?;
-        for (index, check) in transaction.checks.iter().enumerate() {
-            limits.check_key(&check.key).map_err(|error| error.with_index(index))?;
-        }
-        let mut written = HashSet::new();
-        for (index, op) in transaction.ops.iter().enumerate() {
-            let checked = limits.check_op(op).and_then(|()| self.check_op(op)).and_then(|()| {
-                if written.insert(op.key()) {
-                    Ok(())
-                } else {
-                    Err(Error::invalid("a transaction cannot write a key twice"))
-                }
-            });
-            checked.map_err(|error| error.with_index(first_op + index))?;
-        }
-        self.check_colocated(transaction)
-    }
-
-    fn check_op(&self, op: &WriteOp) -> Result<()> {
-        let (acks, fence, id, resend) = match op {
-            WriteOp::Put { options, .. } => {
-                self.lifetime(options.expiry)?;
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            WriteOp::Delete { options, .. } => {
-                if options.precondition == Precondition::Absent {
-                    let message = "a delete cannot ask for its entry to be absent";
-                    return Err(Error::invalid(message));
-                }
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            WriteOp::Increment { options, .. } => {
-                self.lifetime(options.expiry)?;
-                (options.acks, &options.fence, options.op_id, options.resend)
-            }
-            _ => return Err(Error::unsupported("this kind of write")),
-        };
-        if acks == Acks::Primary && fence.is_none() && id.is_none() && resend == Resend::Safe {
-            return Ok(());
-        }
-        Err(Error::invalid("acks, fence, operation id and resend belong to the transaction"))
-    }
-
-    fn check_colocated(&self, transaction: &Transaction) -> Result<()> {
-        if self.capabilities.has(Capability::CrossPartition) {
-            return Ok(());
-        }
-        let mut keys = transaction.keys();
-        let Some(first) = keys.next() else { return Ok(()) };
-        let together = |key: &Key| {
-            key == first || (key.partition().is_some() && key.partition() == first.partition())
-        };
-        if keys.all(together) {
-            return Ok(());
-        }
-        let message = "the keys of a transaction must lie in one partition";
-        Err(Error::new(ErrorKind::NotColocated, message))
     }
 }
 

@@ -12,7 +12,7 @@ use state_core::{
 use tokio::time::Instant;
 
 use super::{Inner, RedisBackend};
-use crate::client::{Repeat, Role};
+use crate::client::Role;
 use crate::topology::slot_of;
 use crate::watch::{ANNOUNCEMENT_LIFETIME, Announcement, Phase};
 
@@ -144,7 +144,7 @@ impl ClearAnnounced<'_> {
     async fn each(&self, command: impl Fn(&Bytes) -> redis::Cmd) -> Result<()> {
         let sent = self.keys.iter().map(|key| {
             let command = command(key);
-            self.inner.command(Operation::Clear, key, Role::Primary, Repeat::Safe, command)
+            self.inner.command(Operation::Clear, key, Role::Primary, command)
         });
         join_all(sent).await.into_iter().try_for_each(|sent| sent.map(drop))
     }

@@ -1,9 +1,9 @@
 //! The commands of one request, what has been answered, and what is still to be sent.
 
 use redis::{Cmd, Pipeline, Value};
-use state_core::{Error, Result};
+use state_core::{AcksReached, Error, Result};
 
-use super::{Body, Reply, Script};
+use super::{Answered, Body, Reply, Script};
 use crate::errors::{Failure, Redirect, RetryClass};
 
 /// Where commands go next.
@@ -21,6 +21,8 @@ pub(super) struct Batch {
     /// The script of every command, where the commands call scripts.
     scripts: Vec<&'static Script>,
     answers: Vec<Option<Result<Value>>>,
+    /// What was reached behind each command; empty when nothing is waited for.
+    reached: Vec<AcksReached>,
     /// The commands to send next, by the way they go.
     next: Vec<(Way, Vec<usize>)>,
     /// What has to be tried again if the call may go on.
@@ -51,6 +53,7 @@ impl Batch {
             commands,
             scripts,
             answers: Vec::new(),
+            reached: Vec::new(),
             next: Vec::new(),
             failed: Vec::new(),
             teach: false,
@@ -127,6 +130,15 @@ impl Batch {
         }
     }
 
+    /// Notes what was reached behind the command at `index`.
+    pub(super) fn acknowledged(&mut self, index: usize, reached: AcksReached) {
+        let count = self.len();
+        self.reached.resize(count, AcksReached::PRIMARY);
+        if let Some(place) = self.reached.get_mut(index) {
+            *place = reached;
+        }
+    }
+
     /// Notes that the command at `index` is to be tried again, if the call may go on.
     pub(super) fn failed(&mut self, index: usize, failure: Failure) {
         self.failed.push((index, failure));
@@ -158,12 +170,26 @@ impl Batch {
         self.failed.clear();
     }
 
+    /// Sends nothing of what was planned: all of it failed once more, as `failure` says.
+    pub(super) fn put_off(&mut self, failure: impl Fn() -> Failure) {
+        for (_, indexes) in self.take_next() {
+            for index in indexes {
+                self.failed(index, failure());
+            }
+        }
+    }
+
     /// Ends the call: `error` is the answer to the command at `index`, and the others that failed
     /// with it keep theirs.
     ///
     /// # Errors
     /// `error`, when nothing was answered at all.
-    pub(super) fn give_up(mut self, index: usize, error: Error, op: &'static str) -> Result<Reply> {
+    pub(super) fn give_up(
+        mut self,
+        index: usize,
+        error: Error,
+        op: &'static str,
+    ) -> Result<Answered> {
         if self.answers.iter().all(Option::is_none) {
             return Err(error);
         }
@@ -173,14 +199,20 @@ impl Batch {
             self.answered(index, Err(error));
         }
         self.answered(index, Err(error));
-        self.into_reply()
+        self.into_answer(true)
     }
 
-    /// The answers, once there is one for each command.
+    /// The answers, once there is one for each command. `unsettled` says that an earlier try may
+    /// have been applied as well.
     ///
     /// # Errors
     /// For a single command, its own.
-    pub(super) fn into_reply(self) -> Result<Reply> {
+    pub(super) fn into_answer(mut self, unsettled: bool) -> Result<Answered> {
+        let reached = std::mem::take(&mut self.reached);
+        Ok(Answered { reply: self.into_reply()?, reached, unsettled })
+    }
+
+    fn into_reply(self) -> Result<Reply> {
         let missing = || Failure::from(crate::errors::Fault::Unexpected).into_error();
         let mut answers =
             self.answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing())));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use state_core::Result;
+use state_core::{AcksReached, Result};
 
 use super::Script;
 
@@ -41,12 +41,24 @@ pub(crate) enum Role {
 }
 
 /// Whether a request may be sent again when it is not known whether it was applied.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Repeat {
-    /// Being applied twice does no harm.
+    /// Being applied twice does no harm, in whatever order.
     Safe,
+    /// The last one wins, so being applied twice does no harm either, once the first can not come
+    /// after the second any more: the connection of the first has to be ended before.
+    LastWins,
     /// Only when it certainly had no effect.
     OnlyIfNotApplied,
+}
+
+/// What is waited for behind the commands of a request, on the same connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Wait {
+    /// This many replicas: `WAIT`.
+    Replicas(u32),
+    /// The disk of the primary: `WAITAOF`.
+    Disk,
 }
 
 /// The address of a node, as it is shown to people. Cheap to clone.
@@ -88,6 +100,7 @@ pub(crate) struct Request {
     /// How long the server may hold it back before answering (a blocking read, `WAIT`), on top of
     /// the deadline that every call has.
     pub(crate) blocks_for: Option<Duration>,
+    pub(crate) wait: Option<Wait>,
     pub(crate) body: Body,
 }
 
@@ -102,6 +115,7 @@ impl Request {
             lane: Lane::Point,
             repeat: Repeat::OnlyIfNotApplied,
             blocks_for: None,
+            wait: None,
             body,
         }
     }
@@ -121,6 +135,16 @@ impl Request {
     /// Says whether it may be sent again when its outcome is unknown.
     pub(crate) fn with_repeat(mut self, repeat: Repeat) -> Self {
         self.repeat = repeat;
+        self
+    }
+
+    /// Says what is waited for behind it; that takes a connection of its own, whatever lane was
+    /// named.
+    pub(crate) fn with_wait(mut self, wait: Option<Wait>) -> Self {
+        self.wait = wait;
+        if wait.is_some() {
+            self.lane = Lane::Exclusive;
+        }
         self
     }
 
@@ -160,6 +184,34 @@ pub(crate) enum Reply {
     One(redis::Value),
     /// The answers to several, in their order.
     Many(Vec<Result<redis::Value>>),
+}
+
+/// The answer to a request, and what is known beside it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) reply: Reply,
+    /// What was reached behind each command, in their order; empty when nothing was waited for.
+    pub(crate) reached: Vec<AcksReached>,
+    /// Whether an earlier try may have been applied as well.
+    pub(crate) unsettled: bool,
+}
+
+/// What a call has sent, whether it succeeds or not.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tally {
+    /// Commands, those of every try.
+    pub(crate) commands: u64,
+    /// Writes of more than one command.
+    pub(crate) pipelines: u64,
+    /// Tries after the first one.
+    pub(crate) retries: u64,
+}
+
+impl Tally {
+    pub(super) fn wrote(&mut self, commands: usize) {
+        self.commands += commands as u64;
+        self.pipelines += u64::from(commands > 1);
+    }
 }
 
 /// Shows what kind of request it is and never what it holds.

@@ -4,95 +4,153 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
-use state_core::Result;
+use state_core::{AcksReached, Error, Result};
 
 use super::batch::{Batch, Way};
-use super::{Client, Lane, NodeId, Reply, Request, Role, Target};
+use super::settle::Settled;
+use super::{
+    Answered, Client, Lane, NodeId, Repeat, Reply, Request, Role, Tally, Target, Wait, acknowledge,
+};
 use crate::config::Address;
 use crate::connect::{Connection, Trouble};
 use crate::errors::{Failure, Fault};
-use crate::retry::{Again, Call, Step, Verdict, verdict};
+use crate::retry::{Call, Verdict, verdict};
 use crate::topology::Node;
 
 /// What stays the same over all tries of a request.
-struct Aim {
-    op: &'static str,
-    target: Target,
-    role: Role,
-    lane: Lane,
-    repeat: super::Repeat,
+pub(super) struct Aim {
+    pub(super) op: &'static str,
+    pub(super) target: Target,
+    pub(super) role: Role,
+    pub(super) lane: Lane,
+    pub(super) repeat: Repeat,
     blocks_for: Duration,
+    wait: Option<Wait>,
 }
 
-/// The last connection that was used, for the case that it has to be ended.
-type Used = Option<(Arc<Node>, Arc<Connection>)>;
+/// The connection that a try went over.
+#[derive(Clone)]
+pub(super) struct Used {
+    pub(super) node: Arc<Node>,
+    pub(super) by: By,
+}
+
+#[derive(Clone)]
+pub(super) enum By {
+    /// One that others use as well.
+    Shared(Arc<Connection>),
+    /// One of the pool, by the number that the server gave it, if it did.
+    Exclusive(Option<i64>),
+}
+
+/// What one call has come to.
+#[derive(Default)]
+struct Progress {
+    used: Option<Used>,
+    /// Connections over which the request may still be on its way.
+    late: Vec<Used>,
+    tally: Tally,
+}
+
+impl Progress {
+    /// Notes the connection of a try that may still be applied.
+    fn lost(&mut self, trouble: Trouble) -> Trouble {
+        if trouble.failure().may_still_apply() {
+            self.late.extend(self.used.clone());
+        }
+        trouble
+    }
+}
 
 impl Client {
     /// Sends `request` and waits for the answer, trying again where that is safe and allowed.
     ///
     /// # Errors
+    /// As [`call`](Self::call).
+    pub(crate) async fn send(&self, request: Request) -> Result<Reply> {
+        Ok(self.call(request, &mut Tally::default()).await?.reply)
+    }
+
+    /// As [`send`](Self::send), and tells what is known beside the answer. What was sent is added
+    /// to `tally`, whether the call succeeds or not.
+    ///
+    /// # Errors
     /// Those of the table of failures, with the operation, the number of attempts and what is
     /// known of the outcome. A pipeline fails as a whole only when nothing of it was answered.
-    pub(crate) async fn send(&self, request: Request) -> Result<Reply> {
-        let Request { op, target, role, lane, repeat, blocks_for, body } = request;
+    pub(crate) async fn call(&self, request: Request, tally: &mut Tally) -> Result<Answered> {
+        let Request { op, target, role, lane, repeat, blocks_for, wait, body } = request;
         let blocks_for = blocks_for.unwrap_or_default();
-        let mut aim = Aim { op, target, role, lane, repeat, blocks_for };
+        let mut aim = Aim { op, target, role, lane, repeat, blocks_for, wait };
         let mut batch = Batch::new(body);
         let mut call = self.shared.retry.call(op, repeat, blocks_for);
-        let mut used = None;
+        let mut progress = Progress::default();
         match batch.single() {
             // By far the most requests are one command that is answered at once.
             Some(command) if lane != Lane::Exclusive => {
-                let answer = self.one(&aim, &call, command, &mut used).await;
+                let answer = self.one(&aim, &call, command, &mut progress).await;
                 match answer.map_err(|trouble| trouble.failure()).and_then(refused) {
-                    Ok(value) => return Ok(Reply::One(value)),
+                    Ok(value) => {
+                        tally.commands += 1;
+                        let reply = Reply::One(value);
+                        return Ok(Answered { reply, reached: Vec::new(), unsettled: false });
+                    }
                     Err(failure) => batch.failed(0, failure),
                 }
             }
             _ => {
                 batch.plan_all();
-                Box::pin(self.attempt(&aim, &call, &mut batch, &mut used)).await;
+                Box::pin(self.attempt(&aim, &call, &mut batch, &mut progress)).await;
             }
         }
+        // What is rare is kept out of the future of every call.
+        let ended = Box::pin(self.go_on(&mut aim, &mut call, &mut batch, &mut progress)).await;
+        tally.commands += progress.tally.commands;
+        tally.pipelines += progress.tally.pipelines;
+        tally.retries += u64::from(call.retries());
+        match ended {
+            None => batch.into_answer(call.is_unsettled()),
+            Some((index, error)) => batch.give_up(index, error, op),
+        }
+    }
+
+    /// Tries again until everything is answered, or there is to be no other try: the error then,
+    /// and the command it is about.
+    async fn go_on(
+        &self,
+        aim: &mut Aim,
+        call: &mut Call<'_>,
+        batch: &mut Batch,
+        progress: &mut Progress,
+    ) -> Option<(usize, Error)> {
         while let Some((index, failure)) = batch.take_decisive() {
-            // What is rare is kept out of the future of every call.
-            let again = match Box::pin(call.failed(failure)).await {
+            let again = match call.failed(failure).await {
                 Ok(again) => again,
-                Err(error) => return batch.give_up(index, error, op),
+                Err(error) => return Some((index, error)),
             };
             batch.go_on();
             // A replica that failed once is not asked again.
             aim.role = Role::Primary;
-            Box::pin(self.prepare(&aim, &call, &again, &used)).await;
-            Box::pin(self.attempt(&aim, &call, &mut batch, &mut used)).await;
-        }
-        batch.into_reply()
-    }
-
-    /// Does what must be done before another try.
-    async fn prepare(&self, aim: &Aim, call: &Call<'_>, again: &Again, used: &Used) {
-        if let (true, Some((node, connection))) = (again.close_old, used) {
-            let lane = if aim.lane == Lane::Bulk { node.bulk() } else { node.point() };
-            let killed = tokio::time::timeout(call.remaining(), lane.kill(connection)).await;
-            tracing::debug!(op = aim.op, confirmed = killed == Ok(true), "ended a late connection");
-        }
-        let topology = &self.shared.topology;
-        // Where another node can take over, a lost one is a reason to look for it.
-        if again.step == Step::Refresh || (again.step == Step::Reconnect && topology.can_move()) {
-            match tokio::time::timeout(call.remaining(), topology.refresh()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(trouble)) => tracing::debug!(op = aim.op, %trouble, "no new routes"),
-                Err(_) => tracing::debug!(op = aim.op, "no new routes in time"),
-            }
-            // The name of a lone server may lead to another one by now.
-            if let (false, Some((node, _))) = (topology.can_move(), used) {
-                node.reset();
+            self.find_again(aim, call, &again, progress.used.as_ref().map(|used| &used.node)).await;
+            match self.settle(aim, call, &mut progress.late).await {
+                Settled::Yes => self.attempt(aim, call, batch, progress).await,
+                Settled::NotYet => batch.put_off(|| Fault::LostAfterSend.into()),
+                Settled::Never => {
+                    let why = "the late connection could not be ended on the server";
+                    return Some((index, call.stop(Fault::LostAfterSend.into(), why)));
+                }
             }
         }
+        None
     }
 
     /// Sends what is to be sent next, and sorts the answers.
-    async fn attempt(&self, aim: &Aim, call: &Call<'_>, batch: &mut Batch, used: &mut Used) {
+    async fn attempt(
+        &self,
+        aim: &Aim,
+        call: &Call<'_>,
+        batch: &mut Batch,
+        progress: &mut Progress,
+    ) {
         for (way, indexes) in batch.take_next() {
             let made;
             let (commands, skip, step) = if let Some(whole) = batch.whole(&indexes, &way) {
@@ -102,17 +160,23 @@ impl Client {
                 made = part;
                 (&made, skip, step)
             };
-            match self.many(aim, call, &way, commands, used).await {
-                Ok(values) => {
+            match self.many(aim, call, &way, commands, progress).await {
+                Ok((values, reached)) => {
                     let values = values.into_iter().skip(skip).step_by(step);
                     for (index, value) in indexes.into_iter().zip(values) {
                         match refused(value) {
-                            Ok(value) => batch.answered(index, Ok(value)),
+                            Ok(value) => {
+                                batch.answered(index, Ok(value));
+                                if let Some(reached) = reached {
+                                    batch.acknowledged(index, reached);
+                                }
+                            }
                             Err(failure) => sort(aim, batch, index, failure),
                         }
                     }
                 }
                 Err(trouble) => {
+                    let trouble = progress.lost(trouble);
                     for index in indexes {
                         batch.failed(index, trouble.failure());
                     }
@@ -126,12 +190,16 @@ impl Client {
         aim: &Aim,
         call: &Call<'_>,
         command: &redis::Cmd,
-        used: &mut Used,
+        progress: &mut Progress,
     ) -> Result<Value, Trouble> {
-        let connection = self.connection(aim, call, &Way::Routed, used).await?;
+        let connection = self.connection(aim, call, &Way::Routed, &mut progress.used).await?;
         let limit = self.limit(aim, call);
         let answer = tokio::time::timeout(limit, connection.one(command)).await;
-        answer.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))
+        let answer = answer.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()));
+        answer.map_err(|trouble| {
+            progress.tally.wrote(1);
+            progress.lost(trouble)
+        })
     }
 
     async fn many(
@@ -140,18 +208,54 @@ impl Client {
         call: &Call<'_>,
         way: &Way,
         commands: &redis::Pipeline,
-        used: &mut Used,
-    ) -> Result<Vec<Value>, Trouble> {
-        let limit = self.limit(aim, call);
+        progress: &mut Progress,
+    ) -> Result<(Vec<Value>, Option<AcksReached>), Trouble> {
         if aim.lane == Lane::Exclusive {
-            let node = self.node(aim, way, used)?;
-            let mut connection = node.exclusive().get().await?;
-            let answers = tokio::time::timeout(limit, connection.many(commands)).await;
-            return answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()));
+            return Box::pin(self.exclusive(aim, call, way, commands, progress)).await;
         }
-        let connection = self.connection(aim, call, way, used).await?;
+        let connection = self.connection(aim, call, way, &mut progress.used).await?;
+        progress.tally.wrote(commands.len());
+        let limit = self.limit(aim, call);
         let answers = tokio::time::timeout(limit, connection.many(commands)).await;
-        answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))
+        Ok((answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))?, None))
+    }
+
+    /// Sends `commands` over a connection of their own, with what is waited for behind them.
+    async fn exclusive(
+        &self,
+        aim: &Aim,
+        call: &Call<'_>,
+        way: &Way,
+        commands: &redis::Pipeline,
+        progress: &mut Progress,
+    ) -> Result<(Vec<Value>, Option<AcksReached>), Trouble> {
+        let node = self.node(aim, way, progress.used.as_ref())?;
+        let taken = tokio::time::timeout(call.remaining(), node.exclusive().get()).await;
+        let mut connection = taken.map_err(|_| Fault::ConnectTimeout)??;
+        progress.used = Some(Used { node, by: By::Exclusive(connection.server_id()) });
+        if aim.wait == Some(Wait::Disk) {
+            progress.tally.wrote(1);
+            let limit = self.limit(aim, call);
+            let checked = tokio::time::timeout(limit, acknowledge::check_disk(&mut connection));
+            // Nothing was written yet, whatever became of the question.
+            checked.await.map_err(|_| Fault::ConnectTimeout)??;
+        }
+        let limit = self.limit(aim, call);
+        let Some(wait) = aim.wait else {
+            progress.tally.wrote(commands.len());
+            let answers = tokio::time::timeout(limit, connection.many(commands)).await;
+            return Ok((answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))?, None));
+        };
+        let patience = self.shared.topology.connector().config().acks_timeout();
+        let patience = acknowledge::within(patience, call.remaining());
+        let mut all = commands.clone();
+        all.add_command(acknowledge::command(wait, patience));
+        progress.tally.wrote(all.len());
+        let limit = limit.saturating_add(patience).min(call.remaining());
+        let answers = tokio::time::timeout(limit, connection.many(&all)).await;
+        let mut answers = answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))?;
+        let reached = acknowledge::reached(answers.pop());
+        Ok((answers, Some(reached)))
     }
 
     /// The connection for the next try; waits for it while one is made.
@@ -160,11 +264,11 @@ impl Client {
         aim: &Aim,
         call: &Call<'_>,
         way: &Way,
-        used: &mut Used,
+        used: &mut Option<Used>,
     ) -> Result<Arc<Connection>, Trouble> {
-        let connection = loop {
-            let node = self.node(aim, way, used)?;
-            let lane = if aim.lane == Lane::Bulk { node.bulk() } else { node.point() };
+        let (node, connection) = loop {
+            let node = self.node(aim, way, used.as_ref())?;
+            let lane = lane_of(aim, &node);
             if let Some(connection) = lane.ready() {
                 break (node, connection);
             }
@@ -179,11 +283,17 @@ impl Client {
             };
             break (Arc::clone(&node), made.map_err(|_| Fault::ConnectTimeout)??);
         };
-        let (_, shared) = used.insert(connection);
-        Ok(Arc::clone(shared))
+        *used = Some(Used { node, by: By::Shared(Arc::clone(&connection)) });
+        Ok(connection)
     }
 
-    fn node(&self, aim: &Aim, way: &Way, used: &Used) -> Result<Arc<Node>, Trouble> {
+    /// The node that serves the next try.
+    pub(super) fn node(
+        &self,
+        aim: &Aim,
+        way: &Way,
+        used: Option<&Used>,
+    ) -> Result<Arc<Node>, Trouble> {
         let topology = &self.shared.topology;
         match way {
             Way::Routed => {
@@ -195,7 +305,7 @@ impl Client {
                 Ok(Arc::clone(topology.routes().find(&aim.target, aim.role, turn)?))
             }
             Way::Redirected(redirect) => {
-                let from = used.as_ref().map(|(node, _)| node.id());
+                let from = used.map(|used| used.node.id());
                 let address = named(&redirect.address, from).ok_or(Fault::NoNode)?;
                 if redirect.ask {
                     Ok(topology.node(&address, crate::connect::Purpose::Any))
@@ -212,6 +322,11 @@ impl Client {
         let limit = config.attempt_timeout().saturating_add(aim.blocks_for);
         limit.min(call.remaining())
     }
+}
+
+/// The shared connection of `node` for such a request.
+pub(super) fn lane_of<'n>(aim: &Aim, node: &'n Node) -> &'n crate::connect::Lane {
+    if aim.lane == Lane::Bulk { node.bulk() } else { node.point() }
 }
 
 /// A server's refusal as a failure.

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod faults;
+mod late;
 mod mock;
 
 use std::time::Duration;

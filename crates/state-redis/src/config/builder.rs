@@ -130,6 +130,8 @@ plain! {
     with_cross_partition => cross_partition: bool;
     /// Sets whether eventual reads may go to replicas.
     with_read_from_replicas => read_from_replicas: bool;
+    /// Sets how many replicas a write with `Acks::Strong` waits for.
+    with_strong_replicas => strong_replicas: u32;
     /// Sets how many exclusive connections are kept open per server.
     with_pool_size_min => pool_size_min: u32;
     /// Sets the most exclusive connections per server.
@@ -157,6 +159,8 @@ durations! {
     with_read_timeout => read_timeout_ms;
     /// Sets how long one try may take to be written.
     with_write_timeout => write_timeout_ms;
+    /// Sets how long a write waits for replicas or for the disk.
+    with_acks_timeout => acks_timeout_ms;
     /// Sets how long a connection may stay silent while replies are due.
     with_silence_timeout => silence_timeout_ms;
     /// Sets the idle time after which TCP probes the peer.

@@ -213,6 +213,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "lets transactions span partitions; refused in a cluster, which cannot do it"
     ),
     flag!(read_from_replicas, "lets reads with `Consistency::Eventual` go to replicas"),
+    number!(
+        strong_replicas,
+        "replicas",
+        0,
+        1_000,
+        "how many replicas a write with `Acks::Strong` waits for; with 0 it waits for none"
+    ),
     number!(pool_size_min, "connections", 0, 1_000, "exclusive connections kept open per server"),
     number!(pool_size_max, "connections", 1, 1_000, "the most exclusive connections per server"),
     number!(
@@ -237,6 +244,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "how long one try waits for its reply once it is written"
     ),
     number!(write_timeout_ms, "ms", 1, 3_600_000, "how long one try may take to be written"),
+    number!(
+        acks_timeout_ms,
+        "ms",
+        1,
+        3_600_000,
+        "how long a write waits for replicas or for the disk behind the reply of the primary"
+    ),
     number!(
         silence_timeout_ms,
         "ms",

@@ -19,8 +19,19 @@ pub(crate) struct Connection {
     watched: Arc<Watched>,
     /// What `CLIENT ID` said, where it was permitted.
     server_id: Option<i64>,
-    /// Whether the server has confirmed that it ended it; set by the first who asks for that.
-    killed: OnceCell<bool>,
+    /// What became of having the server end it; set by the first who asks for that.
+    killed: OnceCell<Ended>,
+}
+
+/// What became of asking a server to end a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// Nothing that was sent over it can take effect any more.
+    Confirmed,
+    /// The server will not, or its number is not known.
+    Refused,
+    /// The server could not be asked.
+    Unreached,
 }
 
 /// What the supervisor of a connection looks at.
@@ -171,12 +182,17 @@ impl Connection {
         answers.map_err(lost)
     }
 
-    /// Ends `other`, a connection to the same server, on that server. Whether that is confirmed.
-    pub(super) async fn kill(&self, other: &Self) -> bool {
-        let Some(id) = other.server_id else { return false };
+    /// Ends the connection that the server, to which this one leads too, numbers `id`.
+    pub(super) async fn kill(&self, id: Option<i64>) -> Ended {
+        let Some(id) = id else { return Ended::Refused };
         let mut kill = redis::cmd("CLIENT");
         kill.arg("KILL").arg("ID").arg(id);
-        matches!(self.one(&kill).await, Ok(redis::Value::Int(_)))
+        match self.one(&kill).await {
+            // None at all was there: it has ended before.
+            Ok(redis::Value::Int(_)) => Ended::Confirmed,
+            Ok(_) => Ended::Refused,
+            Err(_) => Ended::Unreached,
+        }
     }
 
     /// Closes it at once; who waits for an answer learns that it is lost.
@@ -189,9 +205,16 @@ impl Connection {
         self.watched.is_closed()
     }
 
-    /// Whether the server has confirmed that it ended it, asked once for all who want to know.
-    pub(super) fn killed(&self) -> &OnceCell<bool> {
-        &self.killed
+    /// What became of having the server end it, which is asked once for all who want to know.
+    pub(super) async fn ended_by(&self, ask: impl AsyncFnOnce() -> Ended) -> Ended {
+        let asked = self.killed.get_or_try_init(|| async {
+            match ask().await {
+                // Another time it may be reached.
+                Ended::Unreached => Err(()),
+                ended => Ok(ended),
+            }
+        });
+        asked.await.copied().unwrap_or(Ended::Unreached)
     }
 
     pub(super) fn watched(&self) -> &Arc<Watched> {

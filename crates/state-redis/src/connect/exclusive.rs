@@ -1,9 +1,12 @@
 //! Connections that one request has for itself: a pool per node address and runtime.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use deadpool_redis::{Hook, HookError, Manager, Pool, PoolError, Timeouts};
+use deadpool::managed;
+use deadpool_redis::{Manager, Timeouts};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -12,18 +15,35 @@ use super::{Purpose, Trouble};
 use crate::config::{Address, RedisConfig};
 use crate::errors::{Fault, Sent};
 
+type Pool = managed::Pool<Manager>;
+type Hook = managed::Hook<Manager>;
+type HookError = managed::HookError<redis::RedisError>;
+type PoolError = managed::PoolError<redis::RedisError>;
+
+/// What a new connection is refused for that leads to a server of another role.
+const WRONG_ROLE: &str = "the server is not the primary";
+
+/// The numbers that the server gave to connections, by the time at which each was made: the pool
+/// tells no other name of a connection. Numbers that are not known are only missed when a late
+/// write has to be ended.
+type Numbers = Mutex<BTreeMap<Instant, Option<i64>>>;
+
 /// The pools of one node, one for each runtime that uses them.
 #[derive(Debug)]
 pub(crate) struct ExclusivePools {
     config: Arc<RedisConfig>,
     address: Address,
+    purpose: Purpose,
     pools: Mutex<Vec<(tokio::runtime::Id, Pool)>>,
+    numbers: Arc<Numbers>,
 }
 
 impl ExclusivePools {
-    /// Pools for the node at `address`; nothing is dialled before they are used.
-    pub(crate) fn new(config: Arc<RedisConfig>, address: Address) -> Self {
-        Self { config, address, pools: Mutex::new(Vec::new()) }
+    /// Pools for the node at `address`, of which `purpose` is expected; nothing is dialled before
+    /// they are used.
+    pub(crate) fn new(config: Arc<RedisConfig>, address: Address, purpose: Purpose) -> Self {
+        let (pools, numbers) = (Mutex::default(), Arc::default());
+        Self { config, address, purpose, pools, numbers }
     }
 
     /// A connection that nobody else uses meanwhile.
@@ -31,15 +51,18 @@ impl ExclusivePools {
         let runtime = Handle::try_current().map_err(|_| Fault::Closed)?;
         let pool = self.pool(&runtime)?;
         match pool.get().await {
-            Ok(connection) => Ok(Exclusive { connection: Some(connection), settled: true }),
-            Err(PoolError::Backend(error)) => Err(Trouble::Redis(error, Sent::No)),
-            Err(PoolError::Timeout(deadpool_redis::TimeoutType::Wait)) => {
-                Err(Fault::PoolExhausted.into())
+            Ok(connection) => {
+                let created = managed::Object::metrics(&connection).created;
+                let server_id = self.numbers.lock().get(&created).copied().flatten();
+                Ok(Exclusive { connection: Some(connection), settled: true, server_id })
             }
+            Err(PoolError::Backend(error)) => Err(Trouble::Redis(error, Sent::No)),
+            Err(PoolError::Timeout(managed::TimeoutType::Wait)) => Err(Fault::PoolExhausted.into()),
             Err(PoolError::Timeout(_)) => Err(Fault::ConnectTimeout.into()),
             Err(PoolError::PostCreateHook(HookError::Backend(error))) => {
                 Err(Trouble::Redis(error, Sent::No))
             }
+            Err(PoolError::PostCreateHook(_)) => Err(Fault::WrongRole.into()),
             Err(_) => Err(Fault::Closed.into()),
         }
     }
@@ -57,7 +80,7 @@ impl ExclusivePools {
         if let Some((_, pool)) = pools.iter().find(|(owner, _)| *owner == id) {
             return Ok(pool.clone());
         }
-        let pool = build(&self.config, &self.address)?;
+        let pool = self.build()?;
         let least = usize::try_from(self.config.pool_size_min).unwrap_or(usize::MAX);
         if least > 0 {
             let pool = pool.clone();
@@ -70,15 +93,82 @@ impl ExclusivePools {
         pools.push((id, pool.clone()));
         Ok(pool)
     }
+
+    fn build(&self) -> Result<Pool, Trouble> {
+        let config = &self.config;
+        let limit = Some(config.connect_timeout());
+        let name = config.client_name.clone();
+        let (purpose, numbers) = (self.purpose, Arc::clone(&self.numbers));
+        let kept = usize::try_from(config.pool_size_max).unwrap_or(usize::MAX).saturating_mul(4);
+        let greet = Hook::async_fn(move |connection, metrics| {
+            let (name, numbers, created) = (name.clone(), Arc::clone(&numbers), metrics.created);
+            Box::pin(async move {
+                let id = greet(connection, &name, purpose).await?;
+                let mut numbers = numbers.lock();
+                // Two of the same moment could not be told apart.
+                numbers.entry(created).and_modify(|known| *known = None).or_insert(id);
+                while numbers.len() > kept {
+                    numbers.pop_first();
+                }
+                Ok(())
+            })
+        });
+        Pool::builder(manager(config, &self.address)?)
+            .max_size(usize::try_from(config.pool_size_max).unwrap_or(usize::MAX))
+            .runtime(deadpool_redis::Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: limit,
+                create: limit,
+                recycle: Some(config.silence_timeout()),
+            })
+            .post_create(greet)
+            .build()
+            .map_err(|_| Fault::Config.into())
+    }
+}
+
+/// Makes sure that the server answers and is what `purpose` needs; the number of the connection,
+/// where the server tells it.
+async fn greet(
+    connection: &mut redis::aio::MultiplexedConnection,
+    name: &str,
+    purpose: Purpose,
+) -> Result<Option<i64>, HookError> {
+    let mut greeting = redis::Pipeline::with_capacity(4);
+    greeting.cmd("PING").cmd("CLIENT").arg("ID").cmd("ROLE");
+    if !name.is_empty() {
+        greeting.cmd("CLIENT").arg("SETNAME").arg(name);
+    }
+    let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
+    let mut answers = answers.map_err(HookError::Backend)?.into_iter();
+    let mut next = || answers.next().unwrap_or_default().extract_error();
+    next().map_err(HookError::Backend)?;
+    // The rest may be denied: it works without.
+    let id = match next() {
+        Ok(redis::Value::Int(id)) => Some(id),
+        _ => None,
+    };
+    match next() {
+        Ok(role) if purpose == Purpose::Primary && !handshake::is_primary(&role) => {
+            Err(HookError::message(WRONG_ROLE))
+        }
+        _ => Ok(id),
+    }
 }
 
 /// A connection of the pool. Given back when it is dropped, unless an answer is still due.
 pub(crate) struct Exclusive {
-    connection: Option<deadpool_redis::Connection>,
+    connection: Option<managed::Object<Manager>>,
     settled: bool,
+    server_id: Option<i64>,
 }
 
 impl Exclusive {
+    /// The number that the server gave it, where that is known.
+    pub(crate) fn server_id(&self) -> Option<i64> {
+        self.server_id
+    }
+
     /// Sends commands in one write and waits for their answers.
     pub(crate) async fn many(
         &mut self,
@@ -100,7 +190,7 @@ impl Drop for Exclusive {
             && !self.settled
         {
             // Somebody else would get the answer that is still due: closed instead.
-            drop(deadpool_redis::Connection::take(connection));
+            drop(managed::Object::take(connection));
         }
     }
 }
@@ -111,7 +201,7 @@ impl std::fmt::Debug for Exclusive {
     }
 }
 
-fn build(config: &RedisConfig, address: &Address) -> Result<Pool, Trouble> {
+fn manager(config: &RedisConfig, address: &Address) -> Result<Manager, Trouble> {
     let info = connection_info(config, address)?;
     let mut options = redis::AsyncConnectionConfig::new()
         .set_response_timeout(None)
@@ -123,30 +213,7 @@ fn build(config: &RedisConfig, address: &Address) -> Result<Pool, Trouble> {
         // it for TLS, and this finds the host all the same.
         options = options.set_dns_resolver(Host(host.clone()));
     }
-    let manager =
-        Manager::new_with_config(info, options).map_err(|error| Trouble::Redis(error, Sent::No))?;
-    let limit = Some(config.connect_timeout());
-    let name = config.client_name.clone();
-    Pool::builder(manager)
-        .max_size(usize::try_from(config.pool_size_max).unwrap_or(usize::MAX))
-        .runtime(deadpool_redis::Runtime::Tokio1)
-        .timeouts(Timeouts { wait: limit, create: limit, recycle: Some(config.silence_timeout()) })
-        .post_create(Hook::async_fn(move |connection, _| {
-            let name = name.clone();
-            Box::pin(async move {
-                let mut greeting = redis::Pipeline::with_capacity(2);
-                if !name.is_empty() {
-                    greeting.cmd("CLIENT").arg("SETNAME").arg(name);
-                }
-                greeting.cmd("PING");
-                let answers = connection.send_packed_commands(&greeting, 0, greeting.len()).await;
-                // The name is a courtesy and may be denied; the last answer is the one to `PING`.
-                let last = answers.map_err(HookError::Backend)?.pop().unwrap_or_default();
-                last.extract_error().map(drop).map_err(HookError::Backend)
-            })
-        }))
-        .build()
-        .map_err(|_| Fault::Config.into())
+    Manager::new_with_config(info, options).map_err(|error| Trouble::Redis(error, Sent::No))
 }
 
 fn connection_info(

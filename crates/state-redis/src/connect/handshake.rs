@@ -38,9 +38,9 @@ pub(super) async fn greet(
     {
         let mut auth = redis::cmd("AUTH");
         auth.arg(username).arg(password.expose());
-        judge(connection.one(&auth).await.map_err(unsent)?)?;
+        judge(connection.one(&auth).await.map_err(Trouble::before_sending)?)?;
     } else {
-        judge(connection.one(&redis::cmd("PING")).await.map_err(unsent)?)?;
+        judge(connection.one(&redis::cmd("PING")).await.map_err(Trouble::before_sending)?)?;
     }
     let mut greeting = redis::Pipeline::with_capacity(5);
     let mut steps = Vec::with_capacity(5);
@@ -63,7 +63,7 @@ pub(super) async fn greet(
         Purpose::Any | Purpose::Sentinel => {}
     }
     add(Step::Needed, redis::cmd("PING"));
-    let answers = connection.many(&greeting).await.map_err(unsent)?;
+    let answers = connection.many(&greeting).await.map_err(Trouble::before_sending)?;
     for (step, answer) in steps.into_iter().zip(answers) {
         match (step, judge(answer)) {
             (Step::Needed, answer) => drop(answer?),
@@ -81,17 +81,8 @@ fn judge(answer: redis::Value) -> Result<redis::Value, Trouble> {
     answer.extract_error().map_err(|error| Trouble::Redis(error, Sent::No))
 }
 
-/// Nothing of any request was sent before the greeting is over.
-fn unsent(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Redis(error, _) => Trouble::Redis(error, Sent::No),
-        Trouble::Io(error, _) => Trouble::Io(error, Sent::No),
-        Trouble::Fault(fault) => fault.into(),
-    }
-}
-
 /// Whether the answer to `ROLE` is that of a primary.
-fn is_primary(role: &redis::Value) -> bool {
+pub(super) fn is_primary(role: &redis::Value) -> bool {
     let redis::Value::Array(fields) = role else { return false };
     matches!(fields.first(), Some(redis::Value::BulkString(name)) if name == b"master")
 }

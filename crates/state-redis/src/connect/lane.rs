@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use tokio::runtime::Handle;
 
 use super::link::{Link, Way};
-use super::{Connection, Connector, Purpose, Trouble};
+use super::{Connection, Connector, Ended, Purpose, Trouble};
 use crate::config::Address;
 use crate::errors::Fault;
 
@@ -40,16 +40,24 @@ impl Lane {
     }
 
     /// Ends `connection` on the server and here, so nothing that was sent over it can take effect
-    /// any more. Whether the server has confirmed that.
-    pub(crate) async fn kill(&self, connection: &Connection) -> bool {
-        let Way { connector, address, purpose } = &self.way;
-        let kill = async || match connector.connect(address, *purpose).await {
-            Ok(fresh) => fresh.kill(connection).await,
-            Err(_) => false,
-        };
-        let killed = *connection.killed().get_or_init(kill).await;
+    /// any more.
+    pub(crate) async fn kill(&self, connection: &Connection) -> Ended {
+        let id = connection.server_id();
+        let ended = connection.ended_by(async || self.kill_id(id).await).await;
         connection.close();
-        killed
+        ended
+    }
+
+    /// As [`kill`](Self::kill), for a connection of which only the server's number is known.
+    pub(crate) async fn kill_id(&self, id: Option<i64>) -> Ended {
+        let Way { connector, address, purpose } = &self.way;
+        if id.is_none() {
+            return Ended::Refused;
+        }
+        match connector.connect(address, *purpose).await {
+            Ok(fresh) => fresh.kill(id).await,
+            Err(_) => Ended::Unreached,
+        }
     }
 
     /// Closes every connection; the next use dials again.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{Connection, Connector, Purpose, Trouble, pause};
+use super::{Connection, Connector, Ended, Purpose, Trouble, pause};
 use crate::config::Address;
 use crate::errors::Fault;
 use crate::retry::Backoff;
@@ -205,8 +205,8 @@ impl Supervisor {
         if asked.await.unwrap_or(false) {
             return None;
         }
-        let kill = silent.killed().get_or_init(|| fresh.kill(silent));
-        let killed = tokio::time::timeout(self.silence(), kill).await.is_ok_and(|killed| *killed);
+        let kill = silent.ended_by(async || fresh.kill(silent.server_id()).await);
+        let killed = tokio::time::timeout(self.silence(), kill).await == Ok(Ended::Confirmed);
         if !killed {
             tracing::debug!(node = %self.way.address, "the silent connection was not killed");
         }

@@ -23,6 +23,15 @@ impl Trouble {
         Self::Io(Arc::new(error), Sent::No)
     }
 
+    /// The same, where what was sent had no effect.
+    pub(crate) fn before_sending(self) -> Self {
+        match self {
+            Self::Redis(error, _) => Self::Redis(error, Sent::No),
+            Self::Io(error, _) => Self::Io(error, Sent::No),
+            Self::Fault(fault) => Self::Fault(fault),
+        }
+    }
+
     /// What it means for one call.
     pub(crate) fn failure(&self) -> Failure {
         match self {

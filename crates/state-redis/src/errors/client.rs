@@ -57,6 +57,8 @@ pub(crate) enum Fault {
     NotRedis,
     /// A reply that the command does not have.
     Unexpected,
+    /// The server has no append-only file, or cannot wait for it.
+    NoAppendOnlyFile,
     /// The server knows no RESP3.
     Resp3,
     /// The login failed, and the library does not say how.

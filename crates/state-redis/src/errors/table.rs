@@ -191,6 +191,7 @@ pub(crate) static TABLE: &[Row] = &[
     client(Fault::Resp3, (Unsupported, NotApplied, Never), "the server knows no RESP3", "use a newer server"),
     client(Fault::Login, (Denied, NotApplied, Never), "the login failed", LOGIN),
     client(Fault::PoolExhausted, (Overloaded, NotApplied, Wait), "no exclusive connection came free in time", "raise `pool_size_max`, or do less at once"),
+    client(Fault::NoAppendOnlyFile, (Unsupported, NotApplied, Never), "the server cannot tell when its disk has a write", "set `appendonly yes`; it needs Redis 7.2 or Valkey"),
     client(Fault::NoPrimary, (Unavailable, NotApplied, Refresh), "no sentinel names the primary", "bring back sentinels; mend `topology.sentinels` and `topology.master`"),
     client(Fault::NoNode, (Unavailable, NotApplied, Refresh), "no node of the cluster serves the slot", "bring back nodes; mend `topology.seeds`"),
     client(Fault::WrongRole, (Unavailable, NotApplied, Refresh), "the server is not the primary", "nothing: the primary is looked up"),

@@ -164,6 +164,7 @@ const FAULTS: &[(Fault, Kind, Outcome, RetryClass)] = &[
     (Fault::Resp3, Kind::Unsupported, NO, Never),
     (Fault::Login, Kind::Denied, NO, Never),
     (Fault::PoolExhausted, Kind::Overloaded, NO, Wait),
+    (Fault::NoAppendOnlyFile, Kind::Unsupported, NO, Never),
     (Fault::NoPrimary, Kind::Unavailable, NO, Refresh),
     (Fault::NoNode, Kind::Unavailable, NO, Refresh),
     (Fault::WrongRole, Kind::Unavailable, NO, Refresh),

@@ -25,14 +25,15 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// Whether it may be sent again when it is not known whether it was applied. `remembered` says
-    /// that it has an operation id, beside which the store keeps the first result.
+    /// Whether it may be sent again when it is not known whether it was applied: the one place that
+    /// decides that. `remembered` says that it has an operation id, beside which the store keeps the first result.
     pub(crate) const fn repeat(self, resend: Resend, remembered: bool) -> Repeat {
         match (self, resend) {
             (Self::Read | Self::Lease, _) => Repeat::Safe,
             (_, Resend::Never) => Repeat::OnlyIfNotApplied,
-            (Self::CompareAndSet | Self::Overwrite | Self::Delete, _) => Repeat::Safe,
-            (Self::Create | Self::EachCounts, _) if remembered => Repeat::Safe,
+            _ if remembered => Repeat::Safe,
+            (Self::CompareAndSet, _) => Repeat::Safe,
+            (Self::Overwrite | Self::Delete, _) => Repeat::LastWins,
             (Self::Create | Self::EachCounts, _) => Repeat::OnlyIfNotApplied,
         }
     }
@@ -41,7 +42,7 @@ impl Effect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Repeat::{OnlyIfNotApplied as Once, Safe};
+    use Repeat::{LastWins as Last, OnlyIfNotApplied as Once, Safe};
 
     #[test]
     fn the_whole_table() {
@@ -50,8 +51,8 @@ mod tests {
             (Effect::Read, [Safe, Safe, Safe, Safe]),
             (Effect::CompareAndSet, [Safe, Safe, Once, Once]),
             (Effect::Create, [Once, Safe, Once, Once]),
-            (Effect::Overwrite, [Safe, Safe, Once, Once]),
-            (Effect::Delete, [Safe, Safe, Once, Once]),
+            (Effect::Overwrite, [Last, Safe, Once, Once]),
+            (Effect::Delete, [Last, Safe, Once, Once]),
             (Effect::EachCounts, [Once, Safe, Once, Once]),
             (Effect::Lease, [Safe, Safe, Safe, Safe]),
         ] {

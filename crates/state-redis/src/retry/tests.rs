@@ -66,7 +66,7 @@ fn three_retries_make_four_attempts_and_the_error_names_them() {
     let mut call = retry.call("get", Repeat::Safe, NO_BLOCK);
     for n in 1..=3 {
         let again = after(&mut call, &clock, Fault::Refused.into()).unwrap();
-        assert_eq!(again, Again { step: Step::Reconnect, close_old: false });
+        assert_eq!(again, Again { step: Step::Reconnect });
         assert_eq!(call.retries, n);
     }
     let error = after(&mut call, &clock, Fault::Refused.into()).unwrap_err();
@@ -92,7 +92,7 @@ fn what_may_have_happened_is_not_sent_again_unless_that_is_harmless() {
     assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
     let mut safe = retry.call("put", Repeat::Safe, NO_BLOCK);
     let again = after(&mut safe, &clock, Fault::LostAfterSend.into()).unwrap();
-    assert_eq!(again, Again { step: Step::Reconnect, close_old: true });
+    assert_eq!(again, Again { step: Step::Reconnect });
 }
 
 #[test]

@@ -2,15 +2,15 @@
 -- KEYS: hash, fencing marks beside it.
 -- ARGV: 'set' | 'delete' | 'increment' | 'remove', lifetime mode, lifetime, lease, token, then fields
 --       (field, value pairs for 'set'; fields for 'delete'; field and number for 'increment').
--- Returns: {'ok', count or sum} | {'fenced'} | {'invalid', reason}.
+-- Returns: {'ok', count or sum} | {'fenced'} | {'invalid', reason} | {'corrupt'} where something else is stored.
 -- Atomic: the whole script; nothing is written before every check has passed, but a fencing mark may rise.
 local what, mode, ms, lease, token = unpack(ARGV, 1, 5)
 if deadline_is_bad(mode, ms) then return {'invalid', 'lifetime'} end
 if stale(KEYS[2], lease, token) then return {'fenced'} end
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'none' and kind ~= 'hash' then return {'corrupt'} end
 local result
 if what == 'set' then
-  local kind = redis.call('TYPE', KEYS[1]).ok
-  if kind ~= 'none' and kind ~= 'hash' then return {'corrupt'} end
   raise(KEYS[2], lease, token)
   result = 0
   for i = 6, #ARGV, 2 do result = result + redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end

@@ -28,7 +28,11 @@ impl Node {
             connector: Arc::clone(connector),
             point: lane(),
             bulk: lane(),
-            exclusive: ExclusivePools::new(Arc::clone(connector.config()), address.clone()),
+            exclusive: ExclusivePools::new(
+                Arc::clone(connector.config()),
+                address.clone(),
+                purpose,
+            ),
             address,
         }
     }

@@ -1,0 +1,157 @@
+//! Waiting until replicas or the disk have a write, on the connection that made it.
+//!
+//! A server takes `WAIT` and `WAITAOF` to ask about everything that it had applied when the last
+//! command of the same connection was done. So a write that turned out to be none (a delete of
+//! what another client has deleted) is answered for as well.
+
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, Value};
+use state_core::{AcksReached, Result};
+
+use super::{Body, Client, Repeat, Reply, Request, Target, Wait};
+use crate::connect::{Exclusive, Trouble};
+use crate::errors::{Fault, Sent};
+use crate::info::Info;
+
+/// The first version that knows `WAITAOF`; Valkey says that it is like this version from its first.
+const WAITAOF_SINCE: (u32, u32) = (7, 2);
+
+/// How long the server may wait, so that its answer comes before the deadline of the call.
+pub(super) fn within(patience: Duration, remaining: Duration) -> Duration {
+    let margin = (remaining / 4).min(Duration::from_millis(250));
+    // No time at all would mean for ever.
+    patience.min(remaining.saturating_sub(margin)).max(Duration::from_millis(1))
+}
+
+/// The command that waits for at most `patience`.
+pub(super) fn command(wait: Wait, patience: Duration) -> Cmd {
+    let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX).max(1);
+    let mut command;
+    match wait {
+        Wait::Replicas(replicas) => {
+            command = redis::cmd("WAIT");
+            command.arg(replicas);
+        }
+        Wait::Disk => {
+            command = redis::cmd("WAITAOF");
+            command.arg(1).arg(0);
+        }
+    }
+    command.arg(patience_ms);
+    command
+}
+
+/// What the answer says. A server that refuses to say has acknowledged nothing.
+pub(super) fn reached(answer: Option<Value>) -> AcksReached {
+    let count = |number: &i64| u32::try_from(*number).unwrap_or(0);
+    match answer {
+        Some(Value::Int(replicas)) => AcksReached::by_replicas(count(&replicas)),
+        Some(Value::Array(numbers)) => match numbers.as_slice() {
+            [Value::Int(local), Value::Int(replicas)] => {
+                let mut reached = AcksReached::by_replicas(count(replicas));
+                reached.fsynced = *local > 0;
+                reached
+            }
+            _ => AcksReached::PRIMARY,
+        },
+        _ => AcksReached::PRIMARY,
+    }
+}
+
+/// Makes sure that the server can tell when its disk has something, before anything is written.
+///
+/// # Errors
+/// `Unsupported`, outcome not applied, where it can not.
+pub(super) async fn check_disk(connection: &mut Exclusive) -> Result<(), Trouble> {
+    let mut info = Pipeline::with_capacity(1);
+    info.cmd("INFO").arg("server").arg("persistence");
+    let answer = connection.many(&info).await.map_err(Trouble::before_sending)?.pop();
+    let answer = answer.unwrap_or(Value::Nil).extract_error();
+    let answer = answer.map_err(|error| Trouble::Redis(error, Sent::No))?;
+    if syncs(&answer) { Ok(()) } else { Err(Fault::NoAppendOnlyFile.into()) }
+}
+
+/// Whether an answer to `INFO` is of a server that has an append-only file and knows `WAITAOF`.
+fn syncs(answer: &Value) -> bool {
+    let info = Info::read(answer);
+    info.version().is_some_and(|version| version >= WAITAOF_SINCE) && info.flag("aof_enabled")
+}
+
+/// What every primary offers, as far as it depends on its version, its settings and the rights of
+/// the user.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Offers {
+    /// Waiting for replicas.
+    pub(crate) replicas: bool,
+    /// Waiting for the disk.
+    pub(crate) disk: bool,
+    /// An append-only file.
+    pub(crate) durable: bool,
+}
+
+impl Client {
+    /// Asks every primary what it offers: one round trip to each.
+    ///
+    /// # Errors
+    /// When one cannot be reached; what it refuses to say it does not offer.
+    pub(crate) async fn offers(&self) -> Result<Offers> {
+        let mut offers = Offers { replicas: true, disk: true, durable: true };
+        for node in self.nodes() {
+            let mut wait = redis::cmd("WAIT");
+            wait.arg(0).arg(1);
+            let mut info = redis::cmd("INFO");
+            info.arg("server").arg("persistence");
+            let mut wait_disk = redis::cmd("WAITAOF");
+            wait_disk.arg(0).arg(0).arg(1);
+            let body = Body::Pipeline(vec![wait, info, wait_disk]);
+            let request = Request::new("connect", Target::Node(node), body);
+            let reply = self.send(request.with_repeat(Repeat::Safe)).await?;
+            let Reply::Many(answers) = reply else { continue };
+            let [wait, info, wait_disk] = answers.as_slice() else { continue };
+            let info = Info::read(info.as_ref().unwrap_or(&Value::Nil));
+            offers.replicas &= wait.is_ok();
+            offers.durable &= info.flag("aof_enabled");
+            offers.disk &= info.flag("aof_enabled") && wait_disk.is_ok();
+        }
+        Ok(offers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_ends_before_the_deadline_and_is_never_for_ever() {
+        let ms = Duration::from_millis;
+        assert_eq!(within(ms(1_000), ms(10_000)), ms(1_000));
+        assert_eq!(within(ms(20_000), ms(10_000)), ms(9_750));
+        assert_eq!(within(ms(1_000), ms(100)), ms(75));
+        assert_eq!(within(ms(1_000), Duration::ZERO), ms(1));
+        let packed = command(Wait::Replicas(2), Duration::from_micros(10)).get_packed_command();
+        assert_eq!(packed, b"*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$1\r\n1\r\n");
+    }
+
+    #[test]
+    fn only_servers_that_can_tell_of_their_disk_are_asked_to() {
+        let info = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        assert!(syncs(&info("redis_version:7.2.0\r\n# Persistence\r\naof_enabled:1\r\n")));
+        assert!(syncs(&info("redis_version:8.0.1\r\naof_enabled:1\r\n")));
+        assert!(!syncs(&info("redis_version:7.0.15\r\naof_enabled:1\r\n")));
+        assert!(!syncs(&info("redis_version:7.2.0\r\naof_enabled:0\r\n")));
+        assert!(!syncs(&info("aof_enabled:1\r\n")));
+        assert!(!syncs(&Value::Nil));
+    }
+
+    #[test]
+    fn answers_say_what_was_reached_and_a_refusal_says_nothing() {
+        assert_eq!(reached(Some(Value::Int(2))), AcksReached::by_replicas(2));
+        let disk = Value::Array(vec![Value::Int(1), Value::Int(0)]);
+        assert_eq!(reached(Some(disk)), AcksReached::FSYNCED);
+        let late = Value::Array(vec![Value::Int(0), Value::Int(0)]);
+        assert_eq!(reached(Some(late)), AcksReached::PRIMARY);
+        assert_eq!(reached(None), AcksReached::PRIMARY);
+        assert_eq!(reached(Some(Value::Okay)), AcksReached::PRIMARY);
+    }
+}
