@@ -122,6 +122,12 @@ impl Failure {
         Self::new(Exit::Unavailable, "unavailable", message, next.to_owned())
     }
 
+    /// There is a file without content where a store was expected.
+    pub(crate) fn empty_store(path: &Path) -> Self {
+        let message = format!("the file `{}` is empty and not a store", path.display());
+        Self::corrupt(message, "check the path; the first `statectl put` makes a store of it")
+    }
+
     /// A precondition of a command does not hold.
     pub(crate) fn conflict(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Exit::Conflict, "conflict", message.into(), next.into())

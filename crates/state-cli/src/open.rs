@@ -48,6 +48,11 @@ impl Store {
         if access == Access::Existing && made {
             return Err(Failure::no_store(path));
         }
+        // An empty file may become a store, as an absent one does: by writing.
+        let is_empty = |metadata: std::fs::Metadata| metadata.is_file() && metadata.len() == 0;
+        if access == Access::Existing && std::fs::metadata(path).is_ok_and(is_empty) {
+            return Err(Failure::empty_store(path));
+        }
         let path = absolute(path).map_err(|error| Failure::file("opening", path, &error))?;
         let settings = FileStore::builder().verify_bytes_max(VERIFY_BYTES_MAX);
         let store = settings.open(&path).await?;

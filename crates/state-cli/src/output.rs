@@ -142,7 +142,24 @@ pub(crate) fn bare_table() -> Table {
     table
 }
 
+/// A number of things, whose name gets an `s` unless there is one.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", indicatif::HumanCount(number))
+}
+
 fn to_stderr(text: impl Display) {
     // When standard error cannot be written there is nobody left to tell.
     drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_is_no_things() {
+        let files = [0, 1, 2, 1_000].map(|number| counted(number, "file"));
+        assert_eq!(files, ["0 files", "1 file", "2 files", "1,000 files"]);
+    }
 }

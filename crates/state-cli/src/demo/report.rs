@@ -11,7 +11,7 @@ use super::supervise::{Ended, Worker};
 use crate::context::Context;
 use crate::duration;
 use crate::failure::{Answer, Failure};
-use crate::output::{bare_table, table};
+use crate::output::{bare_table, counted, table};
 
 /// The most types of files in the table.
 const KINDS_SHOWN_MAX: usize = 10;
@@ -165,7 +165,7 @@ impl Report {
                 "the same".to_owned()
             } else {
                 let Counts { files, lines, words } = expected;
-                format!("{files} files, {lines} lines, {words} words")
+                format!("{}, {lines} lines, {words} words", counted(files, "file"))
             };
             kinds.add_row(std::iter::once(kind.to_owned()).chain(figures).chain([verdict]));
         };
@@ -197,7 +197,10 @@ impl Report {
             figures.add_row([name, &value]);
         };
         let Skipped { folders, binaries, links, unreadable } = self.job.skipped;
-        add("read", format!("{} in {} files", HumanBytes(self.job.bytes), self.job.files));
+        add(
+            "read",
+            format!("{} in {}", HumanBytes(self.job.bytes), counted(self.job.files, "file")),
+        );
         add(
             "left out",
             format!(
@@ -227,7 +230,10 @@ impl Report {
         add("store", HumanBytes(self.store_bytes).to_string());
         let changed = self.position.changed_files;
         if changed > 0 {
-            add("changed", format!("{changed} files vanished or shrank before they were read"));
+            add(
+                "changed",
+                format!("{} vanished or shrank before being read", counted(changed, "file")),
+            );
         }
         add("totals", verdict(self.is_equal(), "equal to an uninterrupted pass", "DIFFERENT"));
         add(

@@ -12,7 +12,7 @@ use super::event::Event;
 use super::{Arguments, Place};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::{duration, progress};
 
 /// How a worker process has ended.
@@ -173,7 +173,8 @@ impl Supervisor {
                 self.bar.set_position(*resumed_bytes);
                 let size = HumanBytes(*bytes);
                 self.say(if *frozen_now {
-                    format!("  froze the list of {files} files ({size}) in the first transaction")
+                    let files = counted(*files, "file");
+                    format!("  froze the list of {files} ({size}) in the first transaction")
                 } else {
                     let percent = percent(*resumed_bytes, *bytes);
                     format!("  resumes at {percent} % of {size}, where the last transaction ended")

@@ -10,7 +10,7 @@ use state_core::{
 };
 
 use super::event::Event;
-use super::job::{self, FrozenFile, Job, Position};
+use super::job::{self, FrozenFile, Job, Position, Skipped};
 use super::reader::{Piece, Reader};
 use super::scan;
 use crate::duration::millis;
@@ -55,10 +55,14 @@ impl Worker {
         mut tell: impl FnMut(Event) -> Result<(), Failure>,
     ) -> Result<Position, Failure> {
         let started = self.clock.monotonic();
+        // What cannot work is said before the lease is taken.
+        let options = GetOptions::new();
+        let found = job::read::<Job>(&*self.store, &job::job_key(), options).await?;
+        let scanned = if found.is_none() { Some(self.scan().await?) } else { None };
         let lease = self.acquire(spawn, &mut tell).await?;
         let waited_ms = millis(self.clock.monotonic().saturating_sub(started));
         tell(Event::Acquired { token: lease.token().get(), waited_ms })?;
-        let position = lease.run(self.work(&lease, &mut tell)).await??;
+        let position = lease.run(self.work(&lease, scanned, &mut tell)).await??;
         lease.release().await?;
         Ok(position)
     }
@@ -83,9 +87,10 @@ impl Worker {
     async fn work(
         &self,
         lease: &Lease,
+        scanned: Option<Scanned>,
         tell: &mut impl FnMut(Event) -> Result<(), Failure>,
     ) -> Result<Position, Failure> {
-        let begun = self.begin(&lease.fence()).await?;
+        let begun = self.begin(&lease.fence(), scanned).await?;
         tell(Event::Begun {
             files: begun.job.files,
             bytes: begun.job.bytes,
@@ -120,10 +125,10 @@ impl Worker {
 
     /// Freezes the list of files in the first transaction, or reads what was frozen; counts this
     /// worker either way.
-    async fn begin(&self, fence: &Fence) -> Result<Begun, Failure> {
+    async fn begin(&self, fence: &Fence, scanned: Option<Scanned>) -> Result<Begun, Failure> {
         let options = GetOptions::new().with_fence(Some(fence.clone()));
         let found = job::read::<Job>(&*self.store, &job::job_key(), options.clone()).await?;
-        let Some((job, _)) = found else { return self.freeze(fence).await };
+        let Some((job, _)) = found else { return self.freeze(fence, scanned).await };
         if job.root != self.plan.root {
             return Err(Failure::conflict(
                 format!("the job in this store reads `{}`", job.root.display()),
@@ -140,15 +145,18 @@ impl Worker {
         Ok(Begun { job, files, position, version, frozen_now: false })
     }
 
-    async fn freeze(&self, fence: &Fence) -> Result<Begun, Failure> {
-        let Plan { root, not_in, every_lines, .. } = self.plan.clone();
-        let scan = tokio::task::spawn_blocking(move || {
-            let found = scan::text_files(&root, not_in.as_deref());
-            found.map(|(files, skipped)| (root, files, skipped))
-        });
-        let scanned =
-            scan.await.map_err(|error| Failure::system("the scan ended early", &error))?;
-        let (root, files, skipped) = scanned?;
+    async fn scan(&self) -> Result<Scanned, Failure> {
+        let Plan { root, not_in, .. } = self.plan.clone();
+        let scan = tokio::task::spawn_blocking(move || scan::text_files(&root, not_in.as_deref()));
+        scan.await.map_err(|error| Failure::system("the scan ended early", &error))?
+    }
+
+    async fn freeze(&self, fence: &Fence, scanned: Option<Scanned>) -> Result<Begun, Failure> {
+        let Plan { root, every_lines, .. } = self.plan.clone();
+        let (files, skipped) = match scanned {
+            Some(scanned) => scanned,
+            None => self.scan().await?,
+        };
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
         let guessed = bytes / LINE_BYTES_GUESSED / TRANSACTIONS_WANTED;
         let job = Job {
@@ -209,6 +217,9 @@ pub(super) async fn commit(
     let receipts = transact_of(store)?.transact(transaction.with_fence(Some(fence))).await?;
     version_of(receipts)
 }
+
+/// The files with text, and what was left out.
+type Scanned = (Vec<FrozenFile>, Skipped);
 
 /// What a worker begins with.
 struct Begun {

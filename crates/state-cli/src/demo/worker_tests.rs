@@ -246,3 +246,16 @@ async fn a_file_that_shrinks_meanwhile_is_named() {
     let pass = proof::uninterrupted(bench.root(), &files, &ProgressBar::hidden());
     assert_eq!(pass.changed, ["b.md"]);
 }
+
+#[tokio::test]
+async fn without_text_no_lease_is_taken() {
+    let bench = Bench::new();
+    for file in ["a.txt", "b.md"] {
+        fs::remove_file(bench.root().join(file)).unwrap();
+    }
+    let (result, events) = bench.run(None).await;
+    assert_eq!(result.unwrap_err().exit(), Exit::Usage);
+    assert!(events.is_empty(), "{events:?}");
+    let leases = bench.store.as_lease().unwrap();
+    assert_eq!(leases.read_lease(&job::LEASE.into()).await.unwrap(), None);
+}

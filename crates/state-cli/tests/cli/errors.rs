@@ -91,6 +91,21 @@ fn a_file_that_is_no_store_is_corrupt() {
 }
 
 #[test]
+fn an_empty_file_becomes_a_store_only_by_writing() {
+    let bench = Bench::new();
+    bench.write("app.state", Vec::new());
+    for arguments in [&["ls"][..], &["get", "k"], &["info"], &["del", "k"]] {
+        let run = bench.run(["--json"].iter().chain(arguments));
+        run.exits(5);
+        assert_eq!(run.error()["kind"], "corrupt");
+        assert!(run.stderr.contains("empty and not a store"), "{}", run.stderr);
+        assert_eq!(std::fs::read(bench.path("app.state")).unwrap(), b"", "{arguments:?}");
+    }
+    bench.run(["put", "k", "v"]).ok();
+    bench.run(["get", "k"]).ok();
+}
+
+#[test]
 fn a_second_process_is_told_that_the_store_is_in_use() {
     let bench = Bench::new();
     bench.run(["put", "k", "v"]).ok();

@@ -11,6 +11,7 @@ use state_core::Namespace;
 use state_local::{FileStore, MemoryBackend};
 use state_tests::bench::{self, Outcome};
 
+/// `--quick` for fewer rounds; `--file` for the file store alone.
 fn main() -> Outcome<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
     if std::env::args().any(|argument| argument == "--file") {
