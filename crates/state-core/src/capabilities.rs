@@ -41,6 +41,8 @@ capabilities! {
     OrderedList = "ordered-list",
     /// Fields under one key, with one lifetime for all of them.
     Hash = "hash",
+    /// Pages of a hash come in the order of its fields' bytes and name each field once.
+    OrderedFields = "ordered-fields",
     /// Several keys of one partition can be checked and written in one atomic step.
     Transact = "transact",
     /// Transactions may span partitions.

@@ -149,8 +149,8 @@ pub trait HashStore: Debug + Send + Sync {
         options: HashWriteOptions,
     ) -> Result<i64>;
 
-    /// Lists fields with their values, each at least once, in field order where listings are
-    /// ordered.
+    /// Lists fields with their values, each at least once; where fields are ordered
+    /// ([`OrderedFields`](crate::Capability::OrderedFields)), once and in their order.
     ///
     /// Cancellation: dropping the future has no effect on the store.
     async fn hash_page(&self, key: &Key, options: HashPageOptions) -> Result<Page<(Bytes, Bytes)>>;

@@ -4,10 +4,13 @@ mod ask;
 mod batch;
 mod driver;
 mod hashes;
+mod index;
 mod inside;
 mod leases;
 mod lifetime;
 mod listing;
+mod log;
+mod noting;
 mod page_token;
 mod point;
 mod snapshot;
@@ -21,6 +24,7 @@ use state_core::{Capabilities, Capability, Limits, Namespace};
 use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::KeySpace;
+use crate::layout::Layout;
 use crate::stats::Counters;
 
 /// One namespace of a [`RedisStore`](crate::RedisStore).
@@ -37,6 +41,7 @@ pub(crate) struct Inner {
     config: Arc<RedisConfig>,
     namespace: Namespace,
     keys: KeySpace,
+    layout: Layout,
     capabilities: Capabilities,
     counters: Counters,
 }
@@ -48,8 +53,9 @@ impl RedisBackend {
         offers: Offers,
         namespace: Namespace,
         keys: KeySpace,
+        layout: Layout,
     ) -> Self {
-        Self { inner: Arc::new(Inner::new(client, config, offers, namespace, keys)) }
+        Self { inner: Arc::new(Inner::new(client, config, offers, namespace, keys, layout)) }
     }
 }
 
@@ -60,6 +66,7 @@ impl Inner {
         offers: Offers,
         namespace: Namespace,
         keys: KeySpace,
+        layout: Layout,
     ) -> Self {
         let limits = Limits::DEFAULT.with_value_bytes_max(config.value_bytes_max);
         let mut capabilities = [
@@ -80,12 +87,13 @@ impl Inner {
             (offers.replicas, Capability::AckReplicas),
             (offers.disk, Capability::AckFsync),
             (offers.durable, Capability::Durable),
+            (layout.index, Capability::OrderedList),
         ] {
             if offered {
                 capabilities = capabilities.with(capability);
             }
         }
         let counters = Counters::default();
-        Self { client, config, namespace, keys, capabilities, counters }
+        Self { client, config, namespace, keys, layout, capabilities, counters }
     }
 }

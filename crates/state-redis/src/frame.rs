@@ -82,6 +82,19 @@ pub(crate) fn new_version() -> Result<Version> {
     })
 }
 
+/// A number that tells one call from another that happened in another history of the server.
+///
+/// # Errors
+/// As [`new_version`].
+pub(crate) fn new_nonce() -> Result<u64> {
+    let version = new_version()?;
+    let half = |bytes: &[u8]| bytes.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    let (random, count) = version.as_bytes().split_at(8);
+    let (random, count) = (half(random), half(count));
+    let mixed = (count ^ random).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Ok(random.rotate_left(17) ^ mixed ^ (mixed >> 32))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -6,12 +6,14 @@
 //! no rest. Where the layout of the namespace gives the tag, the rest tells partition and name.
 //! `docs/key-layout.md` shows it with examples.
 
+mod member;
 mod placement;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use state_core::{Key, Namespace, Scope};
 
-pub(crate) use placement::Placement;
+pub(crate) use member::{MemberRange, after_member};
+pub(crate) use placement::{Buckets, Placement};
 
 /// What is stored under a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,6 +66,34 @@ impl KeySpace {
     pub(crate) fn layout(prefix: &str, namespace: &Namespace) -> Bytes {
         let mut built = BytesMut::from(base(prefix, namespace).as_ref());
         built.put_u8(b'y');
+        built.freeze()
+    }
+
+    /// The buckets, where keys are placed in some.
+    pub(crate) fn buckets(&self) -> Option<&Buckets> {
+        match &self.placement {
+            Placement::Buckets(buckets) => Some(buckets),
+            _ => None,
+        }
+    }
+
+    /// The key of the ordered index of a bucket.
+    pub(crate) fn index(&self, buckets: &Buckets, bucket: usize) -> Bytes {
+        self.beside(b'z', buckets.tag(bucket))
+    }
+
+    /// The key of the change log of a bucket.
+    pub(crate) fn log(&self, buckets: &Buckets, bucket: usize) -> Bytes {
+        self.beside(b'x', buckets.tag(bucket))
+    }
+
+    fn beside(&self, letter: u8, tag: &[u8]) -> Bytes {
+        let mut built = BytesMut::with_capacity(self.base.len() + tag.len() + 4);
+        built.put_slice(&self.base);
+        built.put_u8(letter);
+        built.put_slice(b":{");
+        built.put_slice(tag);
+        built.put_u8(b'}');
         built.freeze()
     }
 

@@ -10,6 +10,6 @@ mod partitioner;
 mod record;
 
 pub(crate) use open::agree;
-pub use options::NamespaceOptions;
+pub use options::{NamespaceOptions, WatchHistory};
 pub use partitioner::{Partitioner, Placed};
 pub(crate) use record::Layout;

@@ -18,5 +18,5 @@ mod watch;
 
 pub use backend::RedisBackend;
 pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};
-pub use layout::{NamespaceOptions, Partitioner, Placed};
+pub use layout::{NamespaceOptions, Partitioner, Placed, WatchHistory};
 pub use store::RedisStore;

@@ -25,6 +25,8 @@ scripts! {
     LOOK = "look";
     TRANSACT = "transact";
     UNLINK = "unlink";
+    LOG_MARK = "log_mark";
+    PRUNE = "prune";
     HASH_WRITE = "hash_write";
     LEASE_ACQUIRE = "lease_acquire";
     LEASE_RENEW = "lease_renew";

@@ -85,7 +85,7 @@ impl RedisStore {
         let placement = Placement::new(&layout, options.partitioner);
         let keys = KeySpace::new(&self.config.key_prefix, &namespace, placement);
         let (client, config) = (self.client.clone(), Arc::clone(&self.config));
-        Ok(RedisBackend::new(client, config, self.offers, namespace, keys))
+        Ok(RedisBackend::new(client, config, self.offers, namespace, keys, layout))
     }
 
     /// The settings.

@@ -51,6 +51,9 @@ pub(crate) fn run(setup: Setup, mut trials: Vec<Trial>) -> ExitCode {
         }
     };
     trials.extend(redis_contract::trials(&servers));
+    if matches!(setup, Setup::Standalone | Setup::Cluster) {
+        trials.extend(redis_contract::trials_with_index_and_log(&servers));
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -40,8 +40,8 @@ clauses! { "hash": "fields under one key";
 
     /// The pages of a hash name each field with its value at least once, and hold no more than was asked for.
     MUST "hash.page" needs [Hash] => pages::all_fields;
-    /// Where listings are ordered, the pages of a hash name each field once, in the order of their bytes.
-    MUST "hash.page.ordered" needs [Hash, OrderedList] => pages::ordered;
+    /// Where fields are ordered, the pages of a hash name each field once, in the order of their bytes.
+    MUST "hash.page.ordered" needs [Hash, OrderedFields] => pages::ordered;
     /// A page of a hash that is limited to 0 fields is refused with `Invalid`.
     MUST "hash.page.zero" needs [Hash] => pages::zero;
     /// A field that is there from the first page of a hash to the last is listed, whatever happens to others meanwhile.

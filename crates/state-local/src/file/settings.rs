@@ -77,6 +77,7 @@ impl Settings {
         let mut capabilities = [
             Capability::Expiry,
             Capability::OrderedList,
+            Capability::OrderedFields,
             Capability::Hash,
             Capability::Transact,
             Capability::Watch,

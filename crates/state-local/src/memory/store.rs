@@ -179,6 +179,7 @@ impl MemoryStoreBuilder {
         let mut capabilities = [
             Capability::Expiry,
             Capability::OrderedList,
+            Capability::OrderedFields,
             Capability::Hash,
             Capability::Transact,
             Capability::Watch,

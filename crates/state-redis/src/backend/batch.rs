@@ -19,13 +19,34 @@ use crate::keys::Kind;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
 
+/// The most scripts of one chunk: a server is busy with one about ten times as long as with a
+/// command, and what waits longest should not be taken for lost.
+pub(super) const SCRIPTS_MAX: usize = 200;
+
 /// One item of a batch: a command or a script, and where it goes.
-struct Item<T> {
+pub(super) struct Item<T> {
     index: usize,
     stored: Bytes,
     what: What,
     how: How,
     read: T,
+}
+
+impl<T> Item<T> {
+    /// A command to the node of `stored` that may be sent twice.
+    pub(super) fn command(stored: Bytes, command: Cmd, read: T) -> Self {
+        Self { index: 0, stored, what: What::Command(command), how: How::read(), read }
+    }
+
+    /// A script on the node of its first key, which is `stored`.
+    pub(super) fn script(stored: Bytes, ask: Ask, read: T) -> Self {
+        Self { index: 0, stored, what: What::Script(ask.call), how: ask.how, read }
+    }
+
+    /// What its sender keeps with it.
+    pub(super) fn into_read(self) -> T {
+        self.read
+    }
 }
 
 enum What {
@@ -168,7 +189,7 @@ impl Inner {
     }
 
     /// Sends items to their nodes, those of one node in their order, and returns the answers.
-    async fn send_batch<T>(
+    pub(super) async fn send_batch<T>(
         &self,
         operation: Operation,
         role: Role,
@@ -201,8 +222,9 @@ impl Inner {
             let other_kind = chunk.last().is_some_and(|last: &Item<T>| {
                 last.what.is_script() != item.what.is_script() || last.how.wait != item.how.wait
             });
-            let full = chunk.len() >= self.config.batch_keys_max
-                || chunk_bytes + bytes > self.config.batch_bytes_max;
+            let most = self.config.batch_keys_max;
+            let most = if item.what.is_script() { most.min(SCRIPTS_MAX) } else { most };
+            let full = chunk.len() >= most || chunk_bytes + bytes > self.config.batch_bytes_max;
             if !chunk.is_empty() && (other_kind || full) {
                 self.send_chunk(operation, role, std::mem::take(&mut chunk), &mut answers).await?;
                 chunk_bytes = 0;

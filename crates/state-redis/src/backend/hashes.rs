@@ -10,6 +10,7 @@ use state_core::{
 use super::Inner;
 use super::ask::{Ask, How, acknowledged, many, role};
 use super::lifetime::expires;
+use super::noting::Noted;
 use super::page_token::{Listing, Place};
 use crate::client::{Body, Repeat, Request, Role, Target};
 use crate::keys::Kind;
@@ -202,10 +203,12 @@ impl Inner {
         let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let keys = vec![self.keys.key(Kind::Hash, key), self.keys.fence(key)];
-        let mut args = vec![Bytes::from_static(what.as_bytes()), mode, ms, lease, token];
-        args.extend(fields);
+        let note = self.note(Kind::Hash, key, Noted::Written)?;
+        let first = Bytes::from((7 + note.args.len()).to_string());
+        let args = vec![Bytes::from_static(what.as_bytes()), mode, ms, lease, token, first];
         let how = How::of(effect, Resend::Safe, None).with_wait(wait);
-        let ask = Ask::new(&scripts::HASH_WRITE, keys, args, how);
+        let mut ask = Ask::new(&scripts::HASH_WRITE, keys, args, how).noting(note);
+        ask.call.args.extend(fields);
         let (answer, receipt) = self.script(Operation::Hash, ask).await?;
         acknowledged(wait, receipt.reached)?;
         Ok(answer.item(0)?.clone())

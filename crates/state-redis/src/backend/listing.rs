@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use redis::Value;
@@ -12,9 +13,12 @@ use state_core::{
 
 use super::Inner;
 use super::ask::{Ask, How, acknowledged, lease_name, many, one, role};
+use super::batch::SCRIPTS_MAX;
+use super::log::Marks;
+use super::noting::Noted;
 use super::page_token::{Listing, Place};
 use super::watch::ClearAnnounced;
-use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target, Wait};
+use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, Target, Wait};
 use crate::keys::Kind;
 use crate::scripts::{self, Answer, bytes, integer, number, optional, unlike};
 use crate::topology::slot_of;
@@ -34,17 +38,27 @@ struct Position {
 }
 
 /// The keys of one kind in a scope, to be scanned.
-struct Scan<'a> {
-    kind: Kind,
-    prefix: &'a Bytes,
-    scope: &'a Scope,
+pub(super) struct Scan<'a> {
+    pub(super) kind: Kind,
+    pub(super) prefix: &'a Bytes,
+    pub(super) scope: &'a Scope,
+    /// Only names greater than this one; an index only.
+    pub(super) after: Option<&'a Bytes>,
     pattern: Bytes,
-    role: Role,
-    operation: Operation,
+    pub(super) role: Role,
+    pub(super) operation: Operation,
+}
+
+impl Scan<'_> {
+    pub(super) fn covers(&self, key: &Key) -> bool {
+        key.name().starts_with(self.prefix)
+            && self.scope.covers(key.partition())
+            && self.after.is_none_or(|after| key.name() > after)
+    }
 }
 
 impl Inner {
-    fn scan<'a>(
+    pub(super) fn scan<'a>(
         &self,
         operation: Operation,
         kind: Kind,
@@ -53,7 +67,7 @@ impl Inner {
         role: Role,
     ) -> Scan<'a> {
         let pattern = self.keys.pattern(kind, prefix, scope);
-        Scan { kind, prefix, scope, pattern, role, operation }
+        Scan { kind, prefix, scope, after: None, pattern, role, operation }
     }
 
     /// Scans one step; the keys found with what they are stored under, and where to go on.
@@ -67,9 +81,7 @@ impl Inner {
         let found = stored
             .into_iter()
             .filter_map(|stored| self.keys.read(scan.kind, &stored).map(|key| (key, stored)))
-            .filter(|(key, _)| {
-                key.name().starts_with(scan.prefix) && scan.scope.covers(key.partition())
-            })
+            .filter(|(key, _)| scan.covers(key))
             .collect();
         Ok((found, next))
     }
@@ -128,6 +140,9 @@ impl Inner {
     }
 
     pub(super) async fn list(&self, options: &ListOptions) -> Result<Page<Meta>> {
+        if self.layout.index {
+            return self.list_index(options).await;
+        }
         let limit = self.capabilities.limits.check_page(options.limit)?;
         if options.after.is_some() {
             return Err(Error::unsupported("a listing that begins after a name"));
@@ -163,7 +178,7 @@ impl Inner {
         Ok(Page::new(items, more.then(|| place.token(Listing::Keys))))
     }
 
-    async fn with_lifetimes(&self, keys: Vec<Key>) -> Result<Vec<Meta>> {
+    pub(super) async fn with_lifetimes(&self, keys: Vec<Key>) -> Result<Vec<Meta>> {
         let options = GetOptions::new().with_head(true).with_expiry(true);
         let entries = self.get_each(&keys, &options).await?;
         let mut items = Vec::with_capacity(keys.len());
@@ -179,6 +194,9 @@ impl Inner {
     pub(super) async fn count(&self, options: &CountOptions) -> Result<u64> {
         let role = role(options.consistency)?;
         let scan = self.scan(Operation::Count, Kind::Entry, &options.prefix, &options.scope, role);
+        if self.layout.index {
+            return self.count_index(&scan).await;
+        }
         let hashers = [RandomState::new(), RandomState::new()];
         let mut seen = HashSet::new();
         self.scan_all(&scan, |found| {
@@ -216,18 +234,20 @@ impl Inner {
         options: &ClearOptions,
         announced: &ClearAnnounced<'_>,
     ) -> Result<u64> {
-        let fence = options.fence.as_ref();
-        let removed = std::sync::atomic::AtomicU64::new(0);
+        let clearing = Clearing {
+            fence: options.fence.as_ref(),
+            marks: self.mark_cleared(options).await?,
+            announced,
+        };
+        let removed = AtomicU64::new(0);
         for kind in [Kind::Entry, Kind::Hash] {
             let (prefix, scope) = (&options.prefix, &options.scope);
             let scan = self.scan(Operation::Clear, kind, prefix, scope, Role::Primary);
-            self.scan_all(&scan, |found| async {
-                announced.renew().await;
-                let unlinked = self.unlink(found, fence).await?;
-                removed.fetch_add(unlinked, std::sync::atomic::Ordering::Relaxed);
-                Ok(())
-            })
-            .await?;
+            let cleared = self.clear_kind(&scan, &clearing, &removed).await;
+            if cleared.is_err() {
+                self.mark_gap(scope).await;
+            }
+            cleared?;
         }
         Ok(removed.into_inner())
     }
@@ -247,42 +267,83 @@ impl Inner {
         Ok(())
     }
 
+    /// Removes everything of one kind.
+    async fn clear_kind(
+        &self,
+        scan: &Scan<'_>,
+        clearing: &Clearing<'_>,
+        removed: &AtomicU64,
+    ) -> Result<()> {
+        let unlink = |found| async {
+            clearing.announced.renew().await;
+            let unlinked = self.unlink(scan.kind, found, clearing).await?;
+            removed.fetch_add(unlinked, Ordering::Relaxed);
+            Ok(())
+        };
+        if !self.layout.index {
+            return self.scan_all(scan, unlink).await;
+        }
+        let mut from = None;
+        loop {
+            let (keys, next) = self.index_page(scan, from.as_ref(), SCAN_COUNT).await?;
+            let stored = |key: Key| (self.keys.key(scan.kind, &key), key);
+            let found = keys.into_iter().map(stored).map(|(stored, key)| (key, stored));
+            unlink(found.collect()).await?;
+            match next {
+                Some(next) => from = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Removes what was found, one call each, so that keys of any slots go in one pipeline.
-    async fn unlink(&self, found: Vec<(Key, Bytes)>, fence: Option<&Fence>) -> Result<u64> {
+    async fn unlink(
+        &self,
+        kind: Kind,
+        found: Vec<(Key, Bytes)>,
+        clearing: &Clearing<'_>,
+    ) -> Result<u64> {
+        let (fence, marks) = (clearing.fence, &clearing.marks);
         let mut nodes: BTreeMap<NodeId, Vec<(Key, Bytes)>> = BTreeMap::new();
         for (key, stored) in found {
             let node = self.client.slot_owner(slot_of(&stored));
             nodes.entry(node).or_default().push((key, stored));
         }
         let [lease, token] = self.fence_args(fence)?;
+        let by_script = fence.is_some() || self.is_noting();
+        let call = |(key, stored): &(Key, Bytes)| {
+            let keys = vec![stored.clone(), self.keys.fence(key)];
+            let ask =
+                Ask::new(&scripts::UNLINK, keys, vec![lease.clone(), token.clone()], How::read());
+            let mut call = ask.noting(self.note(kind, key, Noted::Written)?).call;
+            let bucket = self.keys.buckets().map(|buckets| buckets.of(key));
+            call.args.extend(bucket.and_then(|bucket| marks.get(bucket)).cloned());
+            Ok(call)
+        };
         let mut removed = 0;
         for (node, found) in nodes {
-            let body = if fence.is_some() {
-                Body::Scripts(
-                    found
-                        .into_iter()
-                        .map(|(key, stored)| ScriptCall {
-                            script: &scripts::UNLINK,
-                            keys: vec![stored, self.keys.fence(&key)],
-                            args: vec![lease.clone(), token.clone()],
-                        })
-                        .collect(),
-                )
-            } else {
-                let commands = found.iter().map(|(_, stored)| {
-                    let mut command = redis::cmd("UNLINK");
-                    command.arg(stored.as_ref());
-                    command
-                });
-                Body::Pipeline(commands.collect())
-            };
-            let request = Request::new(Operation::Clear.name(), Target::Node(node), body);
-            let request = request.with_lane(Lane::Bulk).with_repeat(Repeat::Safe);
-            for value in many(self.send(Operation::Clear, request).await?.reply)? {
-                removed += match (value?, fence) {
-                    (value, Some(_)) => number::<u64>(Answer::read(value)?.item(0)?)?,
-                    (value, None) => u64::try_from(integer(&value)?).unwrap_or(0),
+            let most = if by_script { SCRIPTS_MAX } else { found.len().max(1) };
+            for found in found.chunks(most) {
+                let body = if by_script {
+                    Body::Scripts(found.iter().map(call).collect::<Result<_>>()?)
+                } else {
+                    let commands = found.iter().map(|(_, stored)| {
+                        let mut command = redis::cmd("UNLINK");
+                        command.arg(stored.as_ref());
+                        command
+                    });
+                    Body::Pipeline(commands.collect())
                 };
+                let request =
+                    Request::new(Operation::Clear.name(), Target::Node(node.clone()), body);
+                let request = request.with_lane(Lane::Bulk).with_repeat(Repeat::Safe);
+                for value in many(self.send(Operation::Clear, request).await?.reply)? {
+                    removed += if by_script {
+                        number::<u64>(Answer::read(value?)?.item(0)?)?
+                    } else {
+                        u64::try_from(integer(&value?)?).unwrap_or(0)
+                    };
+                }
             }
         }
         Ok(removed)
@@ -333,14 +394,27 @@ impl Inner {
         let kind = if walk.hashes { Kind::Hash } else { Kind::Entry };
         let (prefix, scope) = (&options.prefix, &options.scope);
         let scan = self.scan(Operation::Snapshot, kind, prefix, scope, Role::Primary);
-        let (found, next) = self.step(&scan, walk.position, SCAN_COUNT).await?;
-        let next = match next {
-            Some(position) => Some(Walk { position, ..walk }),
-            None if walk.hashes => None,
-            None => Some(Walk { hashes: true, position: Position::default() }),
+        let (keys, next) = if self.layout.index {
+            let (keys, next) = self.index_page(&scan, walk.from.as_ref(), SCAN_COUNT).await?;
+            (keys, next.map(|from| Walk { from: Some(from), ..walk }))
+        } else {
+            let (found, next) = self.step(&scan, walk.position, SCAN_COUNT).await?;
+            let keys = found.into_iter().map(|(key, _)| key).collect();
+            (keys, next.map(|position| Walk { position, ..walk.clone() }))
         };
-        Ok((kind, found.into_iter().map(|(key, _)| key).collect(), next))
+        let next = match next {
+            None if !walk.hashes => Some(Walk { hashes: true, ..Walk::default() }),
+            next => next,
+        };
+        Ok((kind, keys, next))
     }
+}
+
+/// A clear that is under way.
+struct Clearing<'a> {
+    fence: Option<&'a Fence>,
+    marks: Marks,
+    announced: &'a ClearAnnounced<'a>,
 }
 
 /// How far a walk over all entries and then all hashes has come.
@@ -348,11 +422,13 @@ impl Inner {
 pub(super) struct Walk {
     hashes: bool,
     position: Position,
+    /// In a namespace with an index: the member to go on with.
+    from: Option<Bytes>,
 }
 
 impl Walk {
     /// Whether it is about to begin with the hashes.
     pub(super) fn is_new_kind(&self) -> bool {
-        self.hashes && self.position == Position::default()
+        self.hashes && self.position == Position::default() && self.from.is_none()
     }
 }

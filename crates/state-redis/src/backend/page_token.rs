@@ -10,6 +10,8 @@ use state_core::{Error, PageToken, Result};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Listing {
     Keys,
+    /// Keys in their order; the only leftover is the member to go on with.
+    Index,
     Fields,
 }
 
@@ -17,6 +19,7 @@ impl Listing {
     const fn letter(self) -> u8 {
         match self {
             Self::Keys => b'k',
+            Self::Index => b'i',
             Self::Fields => b'f',
         }
     }

@@ -11,6 +11,7 @@ use state_core::{
 use super::Inner;
 use super::ask::{Ask, How, Receipt, acknowledged, role};
 use super::lifetime::{Lifetime, expires};
+use super::noting::{Note, Noted};
 use crate::client::{Role, Wait};
 use crate::frame;
 use crate::keys::Kind;
@@ -48,7 +49,10 @@ impl Inner {
         let effect = if touched.is_some() { Effect::Overwrite } else { Effect::Read };
         let how = How::of(effect, Resend::Safe, None);
         let role = if writes { Role::Primary } else { role(options.consistency)? };
-        let ask = Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token], how);
+        let mut ask = Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token], how);
+        if touched.is_some() && self.layout.log.is_some() {
+            ask = ask.noting(self.note(Kind::Entry, key, Noted::Touched)?);
+        }
         Ok(Some(ask.with_role(role)))
     }
 
@@ -117,7 +121,8 @@ impl Inner {
         let how = How::of(effect, options.resend, options.op_id).with_wait(wait);
         let fence = self.fence_args(options.fence.as_ref())?;
         let (kind, wanted) = precondition(options.precondition)?;
-        let plain = fence.iter().all(Bytes::is_empty)
+        let plain = !self.is_noting()
+            && fence.iter().all(Bytes::is_empty)
             && options.op_id.is_none()
             && !matches!(options.precondition, Precondition::Matches(_))
             && !matches!(lifetime, Lifetime::At(_));
@@ -140,6 +145,7 @@ impl Inner {
             lifetime,
             fence,
             digest,
+            note: self.note(Kind::Entry, key, Noted::Written)?,
             plain,
             how,
         })
@@ -182,10 +188,10 @@ impl Inner {
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let (kind, wanted) = precondition(options.precondition)?;
         let always = options.precondition == Precondition::Always;
-        if always && lease.is_empty() && options.op_id.is_none() {
+        if always && lease.is_empty() && options.op_id.is_none() && !self.is_noting() {
             return Ok(None);
         }
-        let mut ask = self.delete_script(key, options, [kind, wanted, lease, token]);
+        let mut ask = self.delete_script(key, options, [kind, wanted, lease, token])?;
         ask.how.wait = wait;
         Ok(Some(ask))
     }
@@ -195,7 +201,7 @@ impl Inner {
         key: &Key,
         options: &DeleteOptions,
         [kind, wanted, lease, token]: [Bytes; 4],
-    ) -> Ask {
+    ) -> Result<Ask> {
         let operation = options
             .op_id
             .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
@@ -204,7 +210,8 @@ impl Inner {
         let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
         let returned = Bytes::from_static(if options.return_value { b"1" } else { b"0" });
         let args = vec![kind, wanted, returned, lease, token, digest];
-        Ask::new(&scripts::DELETE, keys, args, delete_how(options))
+        let ask = Ask::new(&scripts::DELETE, keys, args, delete_how(options));
+        Ok(ask.noting(self.note(Kind::Entry, key, Noted::Written)?))
     }
 
     pub(super) async fn increment_one(
@@ -241,7 +248,8 @@ impl Inner {
         let by = Bytes::from(by.to_string());
         let args = vec![frame::header(version), by, mode, ms, on, lease, token, digest];
         let how = How::of(Effect::EachCounts, options.resend, options.op_id).with_wait(wait);
-        Ok((Ask::new(&scripts::INCREMENT, keys, args, how), version))
+        let ask = Ask::new(&scripts::INCREMENT, keys, args, how);
+        Ok((ask.noting(self.note(Kind::Entry, key, Noted::Written)?), version))
     }
 
     pub(super) async fn touch_one(&self, key: &Key, options: &TouchOptions) -> Result<bool> {
@@ -251,7 +259,10 @@ impl Inner {
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
         let how = How::of(Effect::Overwrite, Resend::Safe, None).with_wait(wait);
-        let ask = Ask::new(&scripts::TOUCH, keys, vec![mode, ms, lease, token], how);
+        let mut ask = Ask::new(&scripts::TOUCH, keys, vec![mode, ms, lease, token], how);
+        if self.layout.log.is_some() {
+            ask = ask.noting(self.note(Kind::Entry, key, Noted::Touched)?);
+        }
         let (answer, receipt) = self.script(Operation::Touch, ask).await?;
         let touched = answer.item(0)?.as_ref() == b"1";
         acknowledged(wait, receipt.reached).map(|_| touched)
@@ -271,6 +282,7 @@ pub(super) struct Put {
     lifetime: Lifetime,
     fence: [Bytes; 2],
     digest: Bytes,
+    note: Note,
     plain: bool,
     pub(super) how: How,
 }
@@ -316,7 +328,7 @@ impl Put {
             token,
             self.digest.clone(),
         ];
-        Ask::new(&scripts::PUT, keys, args, self.how)
+        Ask::new(&scripts::PUT, keys, args, self.how).noting(self.note.clone())
     }
 
     /// Reads the answer to the plain command.

@@ -8,6 +8,7 @@ use state_core::{
 
 use super::Inner;
 use super::ask::{Ask, How, acknowledged};
+use super::noting::Noted;
 use super::point::{conflict, digest, lifetime_on, precondition, version};
 use crate::frame;
 use crate::keys::Kind;
@@ -30,12 +31,18 @@ impl Inner {
         keys.extend(transaction.keys().map(|key| self.keys.key(Kind::Entry, key)));
         let remembered = transaction.op_id.map(|_| digest(OpDigest::of_transaction(transaction)));
         let checks = Bytes::from(transaction.checks.len().to_string());
-        let mut args = vec![lease, token, remembered.unwrap_or_default(), checks];
+        let [events_max, nonce] = self.log_args()?;
+        let indexed = Bytes::from_static(if self.layout.index { b"1" } else { b"" });
+        let remembered = remembered.unwrap_or_default();
+        let mut args = vec![lease, token, remembered, checks, indexed, events_max, nonce];
         for check in &transaction.checks {
             let (kind, wanted) = precondition(check.precondition)?;
             args.extend([kind, wanted]);
         }
         for op in &transaction.ops {
+            let note = self.note(Kind::Entry, op.key(), Noted::Written)?;
+            keys.extend(note.keys);
+            args.extend(note.args.into_iter().next_back());
             args.extend(self.write_args(op)?);
         }
         let how = How::of(Effect::EachCounts, Resend::Safe, transaction.op_id).with_wait(wait);

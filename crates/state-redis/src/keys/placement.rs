@@ -46,6 +46,10 @@ impl Placement {
 }
 
 impl Buckets {
+    pub(crate) fn count(&self) -> usize {
+        self.tags.len()
+    }
+
     /// The bucket of `key`.
     pub(crate) fn of(&self, key: &Key) -> usize {
         let hash = match (&self.rule, placed(key)) {
@@ -107,12 +111,12 @@ mod tests {
         for count in [1_u16, 2, 3, 16, 100, 128] {
             let layout = Layout { buckets: Some(count), ..Layout::default() };
             let Placement::Buckets(buckets) = Placement::new(&layout, None) else { panic!() };
-            assert_eq!(buckets.tags.len(), usize::from(count));
-            for bucket in 0..buckets.tags.len() {
+            assert_eq!(buckets.count(), usize::from(count));
+            for bucket in 0..buckets.count() {
                 let slot = usize::from(slot_of(buckets.tag(bucket)));
-                assert_eq!(slot * buckets.tags.len() / usize::from(SLOTS), bucket);
+                assert_eq!(slot * buckets.count() / usize::from(SLOTS), bucket);
             }
-            let mut keys = vec![0_u32; buckets.tags.len()];
+            let mut keys = vec![0_u32; buckets.count()];
             for number in 0..20_000 {
                 keys[buckets.of(&Key::from(format!("key-{number}")))] += 1;
             }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use state_core::{Error, Result};
 
-use super::{Layout, NamespaceOptions};
+use super::options::BUCKETS;
+use super::{Layout, NamespaceOptions, WatchHistory};
 use crate::client::{Body, Client, Repeat, Reply, Request, Target};
 use crate::scripts::{optional, unlike};
 use crate::topology::slot_of;
@@ -42,22 +43,78 @@ pub(crate) async fn agree(
 impl NamespaceOptions {
     /// The layout of a new namespace.
     fn layout(&self) -> Layout {
-        let partitioner = self.partitioner.as_ref().map(|partitioner| partitioner.id().to_owned());
-        Layout { partitioner, ..Layout::default() }
+        let log = match self.watch {
+            Some(WatchHistory::Log { events_max }) => Some(events_max),
+            _ => None,
+        };
+        Layout {
+            log,
+            index: self.ordered_index.unwrap_or(false),
+            buckets: self.is_placed_by_buckets().then(|| self.buckets.unwrap_or(BUCKETS)),
+            partitioner: self.partitioner.as_ref().map(|partitioner| partitioner.id().to_owned()),
+        }
     }
 
     /// Whether what is recorded is what was asked for, as far as something was.
     fn accept(&self, found: &Layout) -> Result<()> {
-        let asked = self.partitioner.as_ref().map(|partitioner| partitioner.id());
-        match (asked, &found.partitioner) {
-            (asked, Some(id)) if asked == Some(id.as_str()) => Ok(()),
-            (None, None) => Ok(()),
-            (None, Some(_)) => Err(Error::invalid(
+        let asked = self.layout();
+        if self.watch.is_some() && asked.log != found.log {
+            return Err(Error::invalid("watch: the namespace remembers something else"));
+        }
+        if self.ordered_index.is_some() && asked.index != found.index {
+            let message = "ordered_index: the namespace was begun without the index, or with it";
+            return Err(Error::invalid(message));
+        }
+        if self.buckets.is_some() && asked.buckets != found.buckets {
+            return Err(Error::invalid("buckets: the namespace has another number of them"));
+        }
+        match (asked.partitioner, &found.partitioner) {
+            (asked, found) if asked == *found => Ok(()),
+            (None, _) => Err(Error::invalid(
                 "partitioner: the keys of the namespace are placed by one that was not given",
             )),
             (Some(_), _) => Err(Error::invalid(
                 "partitioner: the keys of the namespace are placed by another rule",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_must_be_as_it_is_recorded_and_the_rest_is_taken() {
+        let new = NamespaceOptions::new;
+        let log = |events_max| WatchHistory::Log { events_max };
+        let all = new().with_watch(log(100)).with_ordered_index(true).with_buckets(8);
+        let recorded = Layout { log: Some(100), index: true, buckets: Some(8), partitioner: None };
+        assert_eq!(all.layout(), recorded);
+        assert_eq!(new().layout(), Layout::default());
+        assert_eq!(new().with_ordered_index(true).layout().buckets, Some(16));
+        for taken in [new(), new().with_watch(log(100)), new().with_ordered_index(true), all] {
+            taken.check().unwrap();
+            taken.accept(&recorded).unwrap();
+        }
+        for (refused, field) in [
+            (new().with_watch(log(101)), "watch"),
+            (new().with_watch(WatchHistory::None), "watch"),
+            (new().with_ordered_index(false), "ordered_index"),
+            (new().with_ordered_index(true).with_buckets(16), "buckets"),
+        ] {
+            refused.check().unwrap();
+            let error = refused.accept(&recorded).unwrap_err().to_string();
+            assert!(error.contains(&format!("{field}:")), "{error}");
+        }
+        for (refused, field) in [
+            (new().with_watch(log(0)), "watch"),
+            (new().with_buckets(16), "buckets"),
+            (new().with_ordered_index(true).with_buckets(0), "buckets"),
+            (new().with_ordered_index(true).with_buckets(129), "buckets"),
+        ] {
+            let error = refused.check().unwrap_err().to_string();
+            assert!(error.contains(&format!("{field}:")), "{error}");
         }
     }
 }

@@ -52,6 +52,94 @@ local function remember(key, digest, result)
   redis.call('SET', key, digest .. result, 'PX', 300000)
 end
 
+-- The time of the server in microseconds, as text.
+local function now_us()
+  local now = redis.call('TIME')
+  return string.format('%.0f', now[1] * 1000000 + now[2])
+end
+
+-- The end of a change log: the last id, its number, the generation and the time of the last event.
+local function end_of(stream)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  if not last then return {id = '', number = 0, empty = redis.call('EXISTS', stream) == 1} end
+  local number = tonumber(string.match(last[1], '^%d+'))
+  return {id = last[1], number = number, generation = last[2][2], at = last[2][4]}
+end
+
+-- Appends an event to a change log that ends at `tail`, and moves the end. An id is the number of the event, which counts
+-- from 1 in each generation, and a nonce; time never goes back. A log that was emptied by hand begins a generation.
+local function append(stream, tail, max, nonce, ...)
+  if tail.empty then
+    redis.call('UNLINK', stream)
+    tail.empty = nil
+  end
+  local at = now_us()
+  if tail.at and less(at, tail.at) then at = tail.at end
+  tail.number = tail.number + 1
+  tail.generation = tail.generation or nonce
+  tail.at = at
+  tail.id = string.format('%.0f', tail.number) .. '-' .. nonce
+  redis.call('XADD', stream, 'MAXLEN', '~', max, tail.id, 'g', tail.generation, 't', at, ...)
+end
+
+-- What a namespace with an index or a log notes of a change: `member` stands for the key in both. An index and the end of
+-- the log are looked at before anything is written, so that a key of another type is refused in time.
+local ends = {}
+local function noting(index, stream, max, nonce, member)
+  if index then redis.call('ZCARD', index) end
+  if stream and not ends[stream] then ends[stream] = end_of(stream) end
+  return {index = index, stream = stream, max = max, nonce = nonce, member = member}
+end
+
+-- As `noting`, from four arguments at `arg`: whether there is an index ('1'), the most events of the log ('' without one),
+-- nonce, member; and from the keys at `key`: index and log, those that there are. Without the arguments nothing is noted.
+local function notes(key, arg)
+  if not ARGV[arg] then return nil end
+  local index, stream
+  if ARGV[arg] == '1' then
+    index = KEYS[key]
+    key = key + 1
+  end
+  if ARGV[arg + 1] ~= '' then stream = KEYS[key] end
+  return noting(index, stream, ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3])
+end
+
+local function note(what, ...)
+  if what and what.stream then append(what.stream, ends[what.stream], what.max, what.nonce, ...) end
+end
+
+-- The event that an entry was written, or that its lifetime changed.
+local function note_put(what, key, version)
+  if not what then return end
+  if what.index then redis.call('ZADD', what.index, 0, what.member) end
+  note(what, 'e', 'put', 'k', what.member, 'v', version, 'd', string.format('%.0f', redis.call('PEXPIRETIME', key)))
+end
+
+local function note_touch(what, key)
+  if not what then return end
+  note(what, 'e', 'touch', 'k', what.member, 'd', string.format('%.0f', redis.call('PEXPIRETIME', key)))
+end
+
+-- Something was removed; if it was not there, a member that outlived it goes.
+local function note_delete(what, existed)
+  if not what then return end
+  if what.index then redis.call('ZREM', what.index, what.member) end
+  if existed then note(what, 'e', 'delete', 'k', what.member) end
+end
+
+-- The fields or the lifetime of a hash changed.
+local function note_hash(what, key, changed)
+  if not what then return end
+  if what.index then
+    if redis.call('EXISTS', key) == 1 then
+      redis.call('ZADD', what.index, 0, what.member)
+    else
+      redis.call('ZREM', what.index, what.member)
+    end
+  end
+  if changed then note(what, 'e', 'hash', 'k', what.member) end
+end
+
 -- Stores a frame with a lifetime: 'n'one, 'k'eep, or 'p' and milliseconds, or 'a' and a deadline.
 local function store(key, frame, mode, ms)
   if mode == 'k' then

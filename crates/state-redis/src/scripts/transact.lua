@@ -1,13 +1,16 @@
 -- Checks and writes several entries of one partition.
--- KEYS: fencing marks, remembered operation, then one key per check and write, checks first.
--- ARGV: lease, token, digest, number of checks, then per check: precondition, wanted version; then per write:
+-- KEYS: fencing marks, remembered operation, then one key per check and write, checks first, then for each write index
+--       and log where there are.
+-- ARGV: lease, token, digest, number of checks, whether there is an index ('1'), the most events of the log ('' without
+--       one), nonce, then per check: precondition, wanted version; then per write, its member where there is an index or
+--       a log, and:
 --       'put', precondition, wanted version, frame header, value, lifetime mode, lifetime;
 --       'delete', precondition, wanted version, whether the entry is returned; or
 --       'increment', frame header, what is added, lifetime mode, lifetime, when the lifetime is set.
 -- Returns: {'ok', result per write} | {'conflict', index} | {'fenced'} | {'invalid', reason, index} |
 --          {'corrupt', index} | {'replay', packed results}.
 -- Atomic: the whole script; nothing is written before every check has passed, but a fencing mark may rise.
-local lease, token, digest, checks = unpack(ARGV, 1, 4)
+local lease, token, digest, checks, indexed, max, nonce = unpack(ARGV, 1, 7)
 checks = tonumber(checks)
 local before = remembered(KEYS[2], digest)
 if before == nil then return {'invalid', 'operation', '-1'} end
@@ -17,8 +20,19 @@ if before then
   return results
 end
 if stale(KEYS[1], lease, token) then return {'fenced'} end
-local at = 5
+local at = 8
 local index = 0
+local beside = 0
+if indexed == '1' then beside = beside + 1 end
+if max ~= '' then beside = beside + 1 end
+local count = (#KEYS - 2 - checks) / (1 + beside)
+local function noting_of(number, member)
+  local place = 2 + checks + count + number * beside
+  local index_key, log_key
+  if indexed == '1' then index_key = KEYS[place + 1] end
+  if max ~= '' then log_key = KEYS[place + beside] end
+  return noting(index_key, log_key, max, nonce, member)
+end
 local writes = {}
 local function check(kind, wanted)
   local version = version_at(KEYS[3 + index])
@@ -32,8 +46,13 @@ while index < checks do
   index = index + 1
 end
 while at <= #ARGV do
+  local noted
+  if beside > 0 then
+    noted = noting_of(index - checks, ARGV[at])
+    at = at + 1
+  end
   local what = ARGV[at]
-  local write = {what = what, key = KEYS[3 + index]}
+  local write = {what = what, key = KEYS[3 + index], noted = noted}
   local failed
   if what == 'put' then
     failed = check(ARGV[at + 1], ARGV[at + 2])
@@ -71,9 +90,12 @@ for i, write in ipairs(writes) do
   if write.what == 'delete' then
     local frame = ''
     if write.returned == '1' then frame = redis.call('GET', write.key) or '' end
-    results[i] = tostring(redis.call('UNLINK', write.key)) .. frame
+    local removed = redis.call('UNLINK', write.key)
+    note_delete(write.noted, removed == 1)
+    results[i] = tostring(removed) .. frame
   else
     store(write.key, write.header .. write.value, write.mode, write.ms)
+    note_put(write.noted, write.key, string.sub(write.header, 3))
     results[i] = string.sub(write.header, 3)
     if write.what == 'increment' then results[i] = results[i] .. write.value end
   end
