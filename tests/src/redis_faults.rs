@@ -4,6 +4,7 @@
 mod access;
 mod contents;
 mod cuts;
+mod once;
 mod refusals;
 mod silence;
 mod stalls;
@@ -43,7 +44,8 @@ const PRIMARIES: [(&str, Play); 7] = [
 ];
 
 /// What would make others take over, or asks one server by its keys.
-const ALONE: [(&str, Play); 8] = [
+const ALONE: [(&str, Play); 9] = [
+    ("what_promises_one_effect_has_one_after_resets", once::one_effect),
     ("a_loading_server_is_told", refusals::loading),
     ("a_script_that_keeps_the_server_busy_is_told", refusals::busy),
     ("too_many_clients_are_told", refusals::too_many_clients),

@@ -1,6 +1,8 @@
 //! A stage for tests of the Redis driver: real servers behind proxies, a runtime, and a store that is connected through
 //! the proxies and never opened anew.
 
+mod chance;
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::io::Write;
@@ -14,6 +16,8 @@ use state_core::{
 };
 use state_redis::{RedisBackend, RedisConfig, RedisStore};
 use tokio::runtime::{Builder, Runtime};
+
+pub(crate) use chance::{Chance, effort};
 
 use crate::proxy::{Counts, Ending, Fault, Proxy};
 use crate::servers::{Node, Reply, Running, Servers, Setup};

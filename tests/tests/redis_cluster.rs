@@ -5,29 +5,20 @@ mod harness;
 use std::process::ExitCode;
 
 use libtest_mimic::Failed;
-use state_tests::redis_failover::{calls_survive_a_failover, calls_survive_a_killed_primary};
 use state_tests::servers::{Servers, Setup, wait_until};
-use state_tests::{redis_budgets, redis_faults};
-
-type Check = fn(Setup) -> Result<(), Failed>;
+use state_tests::{redis_budgets, redis_failover, redis_faults, redis_histories};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Cluster);
     trials.extend(redis_budgets::trials(Setup::Cluster));
     trials.extend(redis_faults::trials(Setup::Cluster));
+    trials.extend(redis_failover::trials(Setup::Cluster));
+    trials.extend(redis_histories::trials(Setup::Cluster));
     for (name, check) in [
         ("harness::a_failover_makes_another_primary", fail_over as fn() -> Result<(), Failed>),
         ("harness::a_replica_replaces_a_killed_primary", replace_killed),
     ] {
-        trials.push(harness::trial(name, check).with_ignored_flag(given));
-    }
-    let failovers: [(&str, Check); 2] = [
-        ("failover::calls_survive_a_killed_primary", calls_survive_a_killed_primary),
-        ("failover::calls_survive_a_failover_in_order", calls_survive_a_failover),
-    ];
-    for (name, check) in failovers {
-        let check = move || check(Setup::Cluster);
         trials.push(harness::trial(name, check).with_ignored_flag(given));
     }
     harness::run(Setup::Cluster, trials)

@@ -5,16 +5,14 @@ mod harness;
 use std::process::ExitCode;
 
 use libtest_mimic::Failed;
-use state_tests::redis_failover::{calls_survive_a_failover, calls_survive_a_killed_primary};
-use state_tests::redis_faults;
 use state_tests::servers::{Reply, Servers, Setup, wait_until};
-
-type Check = fn(Setup) -> Result<(), Failed>;
+use state_tests::{redis_failover, redis_faults};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Sentinel);
     trials.extend(redis_faults::trials(Setup::Sentinel));
+    trials.extend(redis_failover::trials(Setup::Sentinel));
     trials.push(
         harness::trial("harness::a_failover_makes_another_primary", fail_over)
             .with_ignored_flag(given),
@@ -23,14 +21,6 @@ fn main() -> ExitCode {
         harness::trial("harness::sentinels_replace_a_killed_primary", replace_killed)
             .with_ignored_flag(given),
     );
-    let failovers: [(&str, Check); 2] = [
-        ("failover::calls_survive_a_killed_primary", calls_survive_a_killed_primary),
-        ("failover::calls_survive_a_failover_in_order", calls_survive_a_failover),
-    ];
-    for (name, check) in failovers {
-        let check = move || check(Setup::Sentinel);
-        trials.push(harness::trial(name, check).with_ignored_flag(given));
-    }
     harness::run(Setup::Sentinel, trials)
 }
 

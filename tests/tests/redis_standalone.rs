@@ -5,11 +5,12 @@ mod harness;
 use std::process::ExitCode;
 
 use state_tests::servers::Setup;
-use state_tests::{redis_budgets, redis_faults};
+use state_tests::{redis_budgets, redis_faults, redis_histories};
 
 fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Standalone);
     trials.extend(redis_budgets::trials(Setup::Standalone));
     trials.extend(redis_faults::trials(Setup::Standalone));
+    trials.extend(redis_histories::trials(Setup::Standalone));
     harness::run(Setup::Standalone, trials)
 }

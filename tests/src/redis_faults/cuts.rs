@@ -21,6 +21,7 @@ enum Op {
     Put,
     PutOnce,
     Create,
+    CompareAndSet,
     Delete,
     Take,
     TakeWithId,
@@ -31,11 +32,12 @@ enum Op {
     TransactWithId,
 }
 
-const OPS: [Op; 12] = [
+const OPS: [Op; 13] = [
     Op::Get,
     Op::Put,
     Op::PutOnce,
     Op::Create,
+    Op::CompareAndSet,
     Op::Delete,
     Op::Take,
     Op::TakeWithId,
@@ -92,6 +94,11 @@ impl Op {
                 let created = store.set_if_not_exists(key.clone(), "8", Expiry::Never).await?;
                 assert!(created, "somebody else created it");
             }
+            Self::CompareAndSet => {
+                let seen = store.get_entry(key.clone()).await?.map(|entry| entry.version);
+                let seen = seen.ok_or_else(|| Error::invalid("not prepared"))?;
+                store.compare_and_set(key.clone(), seen, "8").await?;
+            }
             Self::Delete => drop(store.delete(key.clone()).await?),
             Self::Take => taken(&store.delete_opts(key, taking).await?),
             Self::TakeWithId => taken(&store.delete_opts(key, taking.with_op_id(id)).await?),
@@ -126,7 +133,9 @@ impl Op {
         let found = found.as_deref().map(String::from_utf8_lossy);
         let (before, after) = match self {
             Self::Get | Self::Touch => (Some("7"), Some("7")),
-            Self::Put | Self::PutOnce | Self::TransactWithId => (Some("7"), Some("8")),
+            Self::Put | Self::PutOnce | Self::CompareAndSet | Self::TransactWithId => {
+                (Some("7"), Some("8"))
+            }
             Self::Create => (None, Some("8")),
             Self::Delete | Self::Take | Self::TakeWithId => (Some("7"), None),
             Self::Increment | Self::IncrementWithId => (None, Some("1")),
@@ -189,7 +198,9 @@ async fn once(
     // Answered, so the connection is there and the next command is that of the call.
     op_read(store, key).await?;
     let done = proxy.cuts_done();
-    proxy.cut(cut);
+    // Compare-and-set reads first.
+    let command = if op == Op::CompareAndSet { 2 } else { 1 };
+    proxy.cut(Cut { command, ..cut });
     let answer = op.call(store, key, number).await;
     until_so("the cut was made", || proxy.cuts_done() == done + 1).await?;
     match (op.told(cut.moment), answer) {

@@ -1,0 +1,164 @@
+//! Resets after the server has applied what was asked, again and again: what promises one effect has one.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use state_core::{
+    AcquireOptions, Acquired, Expiry, IncrementOptions, Key, OpId, OwnerId, StateBackend,
+    StateBackendExt, Transaction, WriteOp,
+};
+use state_redis::RedisBackend;
+
+use crate::proxy::{Cut, Ending, Moment, Proxy};
+use crate::redis_stage::{Chance, Stage, effort, open, until_so, works_again};
+
+/// Resets for each kind of call.
+const RESETS: usize = 60;
+const RESETS_SOAK: usize = 1_000;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Cuts the connection when the next command has been executed and before its reply is whole.
+struct Saboteur<'a> {
+    proxy: &'a Proxy,
+    chance: Chance,
+    done: u64,
+}
+
+impl Saboteur<'_> {
+    async fn arm(&mut self, store: &RedisBackend) -> Result<(), Failed> {
+        // Answered, so the connection is there and the next command is the one to cut.
+        store.get("settled").await?;
+        let moment = self.chance.pick(&[Moment::BeforeReply, Moment::MidReply]);
+        let ending = self.chance.pick(&[Ending::Reset, Ending::Close]);
+        let moment = moment.unwrap_or(Moment::BeforeReply);
+        self.proxy.cut(Cut::reset(1, moment).with_ending(ending.unwrap_or(Ending::Reset)));
+        Ok(())
+    }
+
+    async fn made(&mut self) -> Result<(), Failed> {
+        self.done += 1;
+        until_so("the cut was made", || self.proxy.cuts_done() == self.done).await
+    }
+}
+
+pub(super) fn one_effect(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let mut config = stage.patient()?;
+        config.retry_base_delay_ms = 1;
+        let store = open(config).await?;
+        // The server knows all scripts, so that what is cut has been applied.
+        works_again(&store).await?;
+        let transact = store.as_transact().ok_or("no transactions")?;
+        transact.transact(Transaction::new().op(WriteOp::increment("first", 1))).await?;
+        let leases = store.as_lease().ok_or("no leases")?;
+        let first = AcquireOptions::new(OwnerId::random(), MINUTE);
+        leases.acquire_lease(&Key::from("first"), first).await?;
+        let proxy = stage.proxies().next().ok_or("no proxy")?;
+        let chance = Chance::new("one_effect")?;
+        let mut saboteur = Saboteur { proxy, chance, done: proxy.cuts_done() };
+        let resets = effort(RESETS, RESETS_SOAK);
+        increments(&store, &mut saboteur, resets).await?;
+        transactions(&store, &mut saboteur, resets).await?;
+        compare_and_sets(&store, &mut saboteur, resets).await?;
+        creations(&store, &mut saboteur, resets).await?;
+        acquisitions(&store, &mut saboteur, resets).await?;
+        works_again(&store).await
+    })
+}
+
+fn id(number: usize, kind: u8) -> OpId {
+    let mut bytes = [kind; 16];
+    for (place, byte) in bytes.iter_mut().zip(number.to_be_bytes()) {
+        *place = byte;
+    }
+    OpId::from_bytes(bytes)
+}
+
+async fn increments(
+    store: &RedisBackend,
+    saboteur: &mut Saboteur<'_>,
+    resets: usize,
+) -> Result<(), Failed> {
+    let key = Key::from("increments");
+    for number in 1..=resets {
+        saboteur.arm(store).await?;
+        let options = IncrementOptions::new().with_op_id(id(number, 1));
+        let sum = store.increment_opts(&key, 1, options).await?.value;
+        saboteur.made().await?;
+        assert_eq!(usize::try_from(sum)?, number, "an increment with an operation id");
+    }
+    Ok(())
+}
+
+async fn transactions(
+    store: &RedisBackend,
+    saboteur: &mut Saboteur<'_>,
+    resets: usize,
+) -> Result<(), Failed> {
+    let transact = store.as_transact().ok_or("no transactions")?;
+    let key = Key::from("transactions");
+    for number in 1..=resets {
+        saboteur.arm(store).await?;
+        let transaction = Transaction::new().op(WriteOp::increment(key.clone(), 1));
+        transact.transact(transaction.with_op_id(id(number, 2))).await?;
+        saboteur.made().await?;
+    }
+    let sum = store.increment(key, 0).await?;
+    assert_eq!(usize::try_from(sum)?, resets, "transactions with operation ids");
+    Ok(())
+}
+
+async fn compare_and_sets(
+    store: &RedisBackend,
+    saboteur: &mut Saboteur<'_>,
+    resets: usize,
+) -> Result<(), Failed> {
+    let mut version = store.put("set", "0").await?.version;
+    for number in 1..=resets {
+        saboteur.arm(store).await?;
+        let written = store.compare_and_set("set", version, number.to_string()).await?;
+        saboteur.made().await?;
+        let entry = store.get_entry("set").await?.ok_or("nothing is there")?;
+        assert_eq!((entry.version, entry.value), (written.version, number.to_string().into()));
+        version = written.version;
+    }
+    Ok(())
+}
+
+async fn creations(
+    store: &RedisBackend,
+    saboteur: &mut Saboteur<'_>,
+    resets: usize,
+) -> Result<(), Failed> {
+    for number in 0..resets {
+        let key = format!("created:{number}");
+        saboteur.arm(store).await?;
+        let created = store.set_if_not_exists(key.clone(), "mine", Expiry::Never).await?;
+        saboteur.made().await?;
+        assert!(created, "what was created is taken for somebody else's");
+        assert!(!store.set_if_not_exists(key, "other", Expiry::Never).await?, "created twice");
+    }
+    Ok(())
+}
+
+async fn acquisitions(
+    store: &RedisBackend,
+    saboteur: &mut Saboteur<'_>,
+    resets: usize,
+) -> Result<(), Failed> {
+    let leases = store.as_lease().ok_or("no leases")?;
+    for number in 0..resets {
+        let name = Key::from(format!("lease:{number}"));
+        let (mine, other) = (OwnerId::random(), OwnerId::random());
+        let ask = |owner| leases.acquire_lease(&name, AcquireOptions::new(owner, MINUTE));
+        saboteur.arm(store).await?;
+        let Acquired::Granted(grant) = ask(mine).await? else {
+            return Err("held by somebody else".into());
+        };
+        saboteur.made().await?;
+        let state = leases.read_lease(&name).await?.ok_or("the lease is lost")?;
+        assert_eq!((state.owner, state.token), (mine, grant.token), "granted twice");
+        assert!(matches!(ask(other).await?, Acquired::Held { .. }), "two hold it");
+    }
+    Ok(())
+}
