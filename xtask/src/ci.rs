@@ -47,6 +47,8 @@ enum Step {
     Doctests,
     /// Kill -9 and power cuts, as `cargo xtask itest crash`
     Crash,
+    /// The tests on real servers, as `cargo xtask itest redis`
+    Redis,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -87,6 +89,7 @@ impl Step {
             Self::Tests => "tests",
             Self::Doctests => "doctests",
             Self::Crash => "crash",
+            Self::Redis => "redis",
         }
     }
 
@@ -102,6 +105,7 @@ impl Step {
             Self::Tests => test("workspace"),
             Self::Doctests => test("doctests"),
             Self::Crash => test("crash"),
+            Self::Redis => test("redis"),
         }
     }
 }

@@ -20,9 +20,6 @@ struct Setup {
     run: fn(&Arguments) -> Result<Tally, Failure>,
 }
 
-/// Whether `cargo xtask itest` alone runs the tests on real servers too.
-const SERVERS_BY_DEFAULT: bool = false;
-
 /// All setups, in the order in which they run when none is named.
 const SETUPS: &[Setup] = &[
     Setup {
@@ -46,7 +43,7 @@ const SETUPS: &[Setup] = &[
     Setup {
         name: "redis",
         what: "all setups of Redis and Valkey servers below, up to `valkey`",
-        by_default: SERVERS_BY_DEFAULT,
+        by_default: true,
         run: servers::run_all,
     },
     server("standalone", "one Redis server", |arguments| servers::run_one("standalone", arguments)),
@@ -81,7 +78,7 @@ const SOAK_KILLS: u32 = 1_000;
 const SOAK_IMAGES: u32 = 20_000;
 
 const EXAMPLES: &str = "\
-Setups: workspace (unit, conformance and integration tests), doctests, crash; these run when none is named.
+Setups: workspace (unit, conformance and integration tests), doctests, crash, redis; these run when none is named.
 On real servers, which are found, installed or started: redis (all of the next), standalone, replica, sentinel, cluster,
 tls, valkey; and docker (the same as containers).
 
@@ -91,6 +88,7 @@ Examples:
   cargo xtask itest crash --kills 20 --images 100  a short crash test
   cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
   cargo xtask itest redis                          every setup of Redis servers
+  cargo xtask itest redis --soak                   the same, with more resets and more histories
   cargo xtask itest standalone --url redis://host  on a server that runs already
 
 The last line printed is `N passed, N failed`. No test at all is a failure too.";
@@ -101,7 +99,7 @@ The last line printed is `N passed, N failed`. No test at all is a failure too."
 pub(crate) struct Arguments {
     /// Which tests to run; all when left out
     setup: Option<String>,
-    /// Run the crash tests for long: more kills, more power-cut images
+    /// Run for long: more kills and power-cut images, more resets and histories on servers
     #[arg(long)]
     soak: bool,
     /// How often the crash tests kill a writing process
@@ -110,7 +108,7 @@ pub(crate) struct Arguments {
     /// How many power-cut images the crash tests open
     #[arg(long, value_name = "N")]
     images: Option<u32>,
-    /// Seed of the crash tests, to repeat a run
+    /// Seed of the crash tests, or of the tests on servers, to repeat a run
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Servers that run already, for one setup of servers
@@ -122,9 +120,14 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// What means something for the crash tests alone.
     fn for_crash(&self) -> bool {
-        let numbers = [self.kills.is_some(), self.images.is_some(), self.seed.is_some()];
-        self.soak || numbers.contains(&true)
+        self.kills.is_some() || self.images.is_some()
+    }
+
+    /// What means something for the tests on servers as well.
+    fn for_long(&self) -> bool {
+        self.soak || self.seed.is_some()
     }
 }
 
@@ -176,7 +179,12 @@ fn choose(arguments: &Arguments) -> Result<Vec<&'static Setup>, Failure> {
     }
     if setup.name != CRASH && arguments.for_crash() {
         return Err(Failure::usage(format!(
-            "--soak, --kills, --images and --seed are for the crash tests, not for `{name}`"
+            "--kills and --images are for the crash tests, not for `{name}`"
+        )));
+    }
+    if matches!(setup.name, "workspace" | "doctests") && arguments.for_long() {
+        return Err(Failure::usage(format!(
+            "--soak and --seed are for the crash tests and for servers, not for `{name}`"
         )));
     }
     Ok(vec![setup])
@@ -240,10 +248,23 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_server_runs_by_default_only_if_the_switch_says_so() {
+    fn long_runs_are_for_crashes_and_for_servers() {
+        let arguments = |setup: &str| Arguments {
+            setup: Some(setup.to_owned()),
+            soak: true,
+            ..Arguments::default()
+        };
+        for setup in [CRASH, "redis", "cluster", "docker"] {
+            assert_eq!(choose(&arguments(setup)).unwrap().len(), 1);
+        }
+        assert_eq!(choose(&arguments("workspace")).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn what_needs_a_server_runs_by_default_as_one_setup() {
         let chosen = choose(&Arguments::default()).unwrap();
         assert!(chosen.iter().any(|setup| setup.name == "workspace"));
-        assert_eq!(chosen.iter().any(|setup| setup.name == "redis"), SERVERS_BY_DEFAULT);
+        assert!(chosen.iter().any(|setup| setup.name == "redis"));
         assert!(!chosen.iter().any(|setup| servers::SETUPS.contains(&setup.name)));
     }
 

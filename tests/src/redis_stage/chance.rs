@@ -12,7 +12,7 @@ pub(crate) fn effort(share: usize, whole: usize) -> usize {
     if std::env::var_os(SOAK).is_some() { whole } else { share }
 }
 
-/// Numbers that look random and depend on the seed alone (SplitMix64).
+/// Numbers that look random and depend on the seed alone (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(crate) struct Chance(u64);
 
@@ -20,13 +20,12 @@ impl Chance {
     /// The seed of the environment, or a new one, which is told on standard error.
     #[expect(clippy::print_stderr, reason = "without its seed a failure cannot be repeated")]
     pub(crate) fn new(test: &str) -> Result<Self, Failed> {
-        let seed = match std::env::var(SEED) {
-            Ok(seed) => seed.parse()?,
-            Err(_) => {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
-                u64::from_le_bytes(bytes)
-            }
+        let seed = if let Ok(seed) = std::env::var(SEED) {
+            seed.parse()?
+        } else {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+            u64::from_le_bytes(bytes)
         };
         eprintln!("{test}: {SEED}={seed}");
         Ok(Self(seed))

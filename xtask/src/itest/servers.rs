@@ -21,6 +21,9 @@ const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
 const URL: &str = "STATE_REDIS_URL";
 const IMAGE: &str = "STATE_REDIS_IMAGE";
 const FROM: &str = "STATE_REDIS_FROM";
+/// Read by what works with chance and can go on for long.
+const SOAK: &str = "STATE_SOAK";
+const SEED: &str = "STATE_SEED";
 
 /// All setups. Valkey is left out, and told to be, where there is no `valkey-server`.
 pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
@@ -87,6 +90,12 @@ fn run(
         command.args(["--test", ALLOCATIONS]);
     }
     command.arg("--").args(&arguments.rest).envs(variables.iter().cloned());
+    if arguments.soak {
+        command.env(SOAK, "1");
+    }
+    if let Some(seed) = arguments.seed {
+        command.env(SEED, seed.to_string());
+    }
     if let Some(translator) = &translator {
         translator.apply(&mut command);
     }
