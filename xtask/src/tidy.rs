@@ -2,6 +2,7 @@
 
 mod driver_names;
 mod generated;
+mod guarantees;
 mod headers;
 mod law;
 mod lib_files;
@@ -43,6 +44,7 @@ const RULES: &[Rule] = &[
     Rule { name: "size", what: size::WHAT, check: size::check },
     Rule { name: "module-names", what: module_names::WHAT, check: module_names::check },
     Rule { name: "named-paths", what: named_paths::WHAT, check: named_paths::check },
+    Rule { name: "guarantees", what: guarantees::WHAT, check: guarantees::check },
     Rule { name: "links", what: links::WHAT, check: links::check },
     Rule { name: "words", what: words::WHAT, check: words::check },
 ];
@@ -132,6 +134,6 @@ mod tests {
         let complaints: Vec<_> =
             RULES.iter().filter(|rule| !(rule.check)(&Tree::default()).is_empty()).collect();
         let names: Vec<_> = complaints.iter().map(|rule| rule.name).collect();
-        assert_eq!(names, ["law", "named-paths"]);
+        assert_eq!(names, ["law", "named-paths", "guarantees"]);
     }
 }
