@@ -62,6 +62,16 @@ impl CompressionId {
         }
     }
 
+    /// Undoes the compression into a new buffer of exactly `raw_len` bytes, which the caller has
+    /// compared with its limit.
+    ///
+    /// # Errors
+    /// `Corrupt` when `stored` is not `raw_len` bytes compressed, `Unsupported` when the
+    /// compression is not built in.
+    pub fn unpack(self, stored: &[u8], raw_len: usize) -> Result<Vec<u8>> {
+        unpack(self, stored, raw_len)
+    }
+
     /// The most bytes that one stored byte can stand for; what claims more is not even tried.
     #[cfg(any(feature = "lz4", feature = "zstd"))]
     const fn ratio_max(self) -> usize {
@@ -124,7 +134,7 @@ impl Compression {
     ///
     /// # Errors
     /// `Unsupported` for a compression that is not built in, `Invalid` for a bad level.
-    pub(crate) fn pack<'a>(&self, raw: &'a [u8]) -> Result<(CompressionId, Cow<'a, [u8]>)> {
+    pub fn pack<'a>(&self, raw: &'a [u8]) -> Result<(CompressionId, Cow<'a, [u8]>)> {
         self.check()?;
         let large = raw.len() >= self.threshold_bytes;
         if large && let Some(packed) = self.shrink(raw) {

@@ -34,6 +34,11 @@ const LAW: &[Article] = &[
         tests_may_use: &["state-conformance"],
     },
     Article {
+        name: "state-checkpoint",
+        may_use: &["state-core", "state-codec"],
+        tests_may_use: &["state-conformance", "state-local"],
+    },
+    Article {
         name: "state-redis",
         may_use: &["state-core", "state-codec"],
         tests_may_use: &["state-conformance"],

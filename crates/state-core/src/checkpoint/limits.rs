@@ -56,6 +56,13 @@ impl CheckpointLimits {
         self
     }
 
+    /// Sets the longest id or name in bytes.
+    #[must_use]
+    pub const fn with_id_bytes_max(mut self, id_bytes_max: usize) -> Self {
+        self.id_bytes_max = id_bytes_max;
+        self
+    }
+
     /// Checks the id of a thread.
     ///
     /// # Errors

@@ -1,0 +1,179 @@
+//! Adding writes beside a checkpoint, and reading them.
+//!
+//! The writes of a checkpoint are spread over 512 rows by task and index, so that a step's few
+//! writes are a row or two, and many thousand of them neither rewrite each other nor need more
+//! rows than a transaction takes.
+
+use std::collections::BTreeMap;
+
+use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership, ThreadId, WriteIndex};
+use state_core::{Consistency, Error, Key, Result};
+
+use super::keys::{Rows, WRITES};
+use super::rows::{HEADER_BYTES, Head, read_writes, write_writes};
+use super::{BackendThreads, TRIES, lost, too_busy};
+use crate::digest::hash;
+use crate::store::{AppendWrites, Life, NewWrite, Part, StoredWrite, WritesAppended};
+
+const BUCKETS: u64 = 512;
+/// Writes of one task with neighbouring indexes share a row: 16 of them.
+const NEIGHBOURS_SHIFT: u32 = 4;
+
+/// The row of a write among those of its checkpoint.
+fn bucket_of(task: &str, index: WriteIndex) -> u16 {
+    let neighbours = i64::from(index.get() >> NEIGHBOURS_SHIFT).cast_unsigned();
+    u16::try_from(hash(neighbours, task.as_bytes()) % BUCKETS).unwrap_or_default()
+}
+
+impl BackendThreads {
+    pub(super) async fn append_pending(&self, append: &AppendWrites) -> Result<WritesAppended> {
+        let reference = &append.reference;
+        let thread = &reference.thread;
+        let mut buckets: BTreeMap<u16, Vec<&NewWrite>> = BTreeMap::new();
+        for write in &append.writes {
+            buckets.entry(bucket_of(&write.task, write.index)).or_default().push(write);
+        }
+        for _ in 0..TRIES {
+            let seen = self.see(thread).await?;
+            let mut edit =
+                self.begin(thread, seen, &append.ownership, append.lifetime, append.recreate)?;
+            if append.ownership == Ownership::ParentIsLatest {
+                let latest = self
+                    .latest(&edit.head, &edit.rows, &reference.namespace, Consistency::Strong)
+                    .await?;
+                if latest.as_ref() != Some(&reference.id) {
+                    return Err(Error::conflict("the checkpoint is not the latest"));
+                }
+            }
+            let keys: Vec<Key> = buckets
+                .keys()
+                .map(|bucket| edit.rows.writes(&reference.namespace, &reference.id, *bucket))
+                .collect();
+            let old = if edit.creates() {
+                vec![None; keys.len()]
+            } else {
+                self.rows(&keys, Consistency::Strong).await?
+            };
+            // Where the content begins is known only once it is added, and whether it must be
+            // only once the old writes are known; so a first look is taken without it.
+            let mut rows = Vec::with_capacity(keys.len());
+            let mut done = WritesAppended::default();
+            for (old, new) in old.iter().zip(buckets.values()) {
+                let mut row = old.as_deref().map(read_writes).transpose()?.unwrap_or_default();
+                let taken = merge(&mut row, new, &mut done);
+                rows.push((row, taken));
+            }
+            if done.written + done.replaced == 0 {
+                return Ok(done);
+            }
+            let bases = self.add_content(&mut edit, &append.content).await?;
+            for ((key, old), (mut row, taken)) in keys.iter().zip(&old).zip(rows) {
+                if taken.is_empty() {
+                    continue;
+                }
+                for at in taken {
+                    if let Some(write) = row.get_mut(at) {
+                        write.part.bases = bases;
+                    }
+                }
+                let before = old.as_ref().map(|old| old.len() + HEADER_BYTES);
+                edit.put(key, &write_writes(&row), before);
+            }
+            let creates = edit.creates();
+            if creates {
+                self.index_thread(thread).await?;
+            }
+            if self.commit(edit, append.acks).await? {
+                if creates {
+                    self.created(thread).await?;
+                }
+                return Ok(done);
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// The writes beside a checkpoint, and whether they were read in more than one step.
+    pub(super) async fn writes_of(
+        &self,
+        rows: &Rows,
+        namespace: &CheckpointNamespace,
+        id: &CheckpointId,
+        consistency: Consistency,
+    ) -> Result<(Vec<StoredWrite>, bool)> {
+        let prefix = rows.writes_prefix(namespace, id);
+        let names = self.names(rows.partition(), &prefix, consistency).await?;
+        if names.is_empty() {
+            return Ok((Vec::new(), false));
+        }
+        let bodies = self.rows(&names, consistency).await?;
+        let mut writes = Vec::new();
+        for body in bodies.iter().flatten() {
+            writes.extend(read_writes(body)?);
+        }
+        // One row is read whole; a row that went meanwhile is found out by the head.
+        let torn = names.len() > 1 || bodies.iter().any(Option::is_none);
+        Ok((writes, torn))
+    }
+
+    pub(super) async fn read_all_writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+    ) -> Result<Option<Vec<StoredWrite>>> {
+        let rows = Rows::new(thread, life.generation);
+        let names = self.names(rows.partition(), &rows.prefix(WRITES), Consistency::Strong).await?;
+        let mut writes = Vec::new();
+        let mut complete = true;
+        for body in self.rows(&names, Consistency::Strong).await? {
+            match body {
+                Some(body) => writes.extend(read_writes(&body)?),
+                None => complete = false,
+            }
+        }
+        if self.is_alive(thread, life).await? {
+            if complete { Ok(Some(writes)) } else { Err(lost("a row of writes")) }
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Whether the thread has this life still.
+    pub(super) async fn is_alive(&self, thread: &ThreadId, life: Life) -> Result<bool> {
+        let head: Option<(Head, _)> = self.head(thread, Consistency::Strong).await?;
+        Ok(head.is_some_and(|(head, _)| head.life == life))
+    }
+}
+
+/// Adds new writes to a row and returns where those stand that were taken.
+fn merge(row: &mut Vec<StoredWrite>, new: &[&NewWrite], done: &mut WritesAppended) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let before = row.len();
+    for write in new {
+        let stored = StoredWrite {
+            task: std::sync::Arc::clone(&write.task),
+            index: write.index,
+            part: Part { bases: crate::store::Bases::default(), body: write.body.clone() },
+        };
+        // Writes of one call have places of their own, so only older ones can be there.
+        let old = row
+            .iter_mut()
+            .take(before)
+            .enumerate()
+            .find(|(_, old)| old.index == write.index && old.task == write.task);
+        match old {
+            None => {
+                taken.push(row.len());
+                row.push(stored);
+                done.written += 1;
+            }
+            Some((at, old)) if write.index.is_special() => {
+                *old = stored;
+                taken.push(at);
+                done.replaced += 1;
+            }
+            Some(_) => done.kept += 1,
+        }
+    }
+    taken
+}

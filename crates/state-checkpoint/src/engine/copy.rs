@@ -1,0 +1,83 @@
+//! Copying a thread, or what one of its checkpoints descends from.
+
+use std::collections::HashSet;
+
+use state_core::checkpoint::{
+    CheckpointId, CheckpointNamespace, CopyOptions, GetCheckpoint, ThreadId,
+};
+use state_core::{Consistency, Error, Result};
+
+use super::Checkpoints;
+use crate::store::{CopyRecords, CopyThread, Load, ThreadStore};
+
+impl<S: ThreadStore> Checkpoints<S> {
+    pub(super) async fn copy(
+        &self,
+        from: &ThreadId,
+        to: &ThreadId,
+        options: &CopyOptions,
+    ) -> Result<u64> {
+        self.limits.check_thread(from)?;
+        self.limits.check_thread(to)?;
+        if from == to {
+            return Err(Error::invalid("a thread cannot be copied to itself"));
+        }
+        let records = match &options.up_to {
+            None => CopyRecords::All,
+            Some((namespace, id)) => {
+                let get =
+                    GetCheckpoint::at(from.clone(), id.clone()).with_namespace(namespace.clone());
+                self.limits.check_get(&get)?;
+                let ancestry = self.ancestry(from, namespace, id).await?;
+                if ancestry.is_empty() {
+                    return Ok(0);
+                }
+                CopyRecords::Only(ancestry)
+            }
+        };
+        let part = matches!(records, CopyRecords::Only(_));
+        let request = CopyThread {
+            from: from.clone(),
+            to: to.clone(),
+            records,
+            lifetime: options.lifetime,
+            acks: options.acks,
+        };
+        self.cache.forget(to);
+        let Some(copied) = self.store.copy(&request).await? else { return Ok(0) };
+        if part {
+            self.collect(to).await?;
+        }
+        Ok(copied)
+    }
+
+    /// A checkpoint and what it descends from; nothing when it is absent.
+    async fn ancestry(
+        &self,
+        thread: &ThreadId,
+        namespace: &CheckpointNamespace,
+        id: &CheckpointId,
+    ) -> Result<HashSet<(CheckpointNamespace, CheckpointId)>> {
+        let mut ancestry = HashSet::new();
+        let mut next = Some(id.clone());
+        while let Some(id) = next.take() {
+            let load = Load {
+                thread,
+                namespace,
+                id: Some(&id),
+                hidden: !ancestry.is_empty(),
+                writes: false,
+                known: None,
+                refresh: false,
+                consistency: Consistency::Strong,
+            };
+            let Some(loaded) = self.store.load(load).await? else { break };
+            if !ancestry.insert((namespace.clone(), id.clone())) {
+                break;
+            }
+            let get = GetCheckpoint::at(thread.clone(), id).with_namespace(namespace.clone());
+            next.clone_from(&self.record_of(&get, &loaded)?.parent);
+        }
+        Ok(ancestry)
+    }
+}

@@ -1,0 +1,105 @@
+//! The driver face of the engine: limits first, then the rules.
+
+use async_trait::async_trait;
+use state_core::checkpoint::{
+    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
+    GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
+    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, WritesReceipt,
+};
+use state_core::{BackendInfo, BoxStream, Page, Result};
+
+use super::Checkpoints;
+use crate::store::ThreadStore;
+
+#[async_trait]
+impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
+    fn info(&self) -> BackendInfo {
+        self.store.info()
+    }
+
+    fn limits(&self) -> CheckpointLimits {
+        self.limits
+    }
+
+    async fn put_checkpoint(&self, put: PutCheckpoint) -> Result<PutReceipt> {
+        let checked = self.limits.check_put(&put);
+        let done = async { checked.map(|()| self.put(&put))?.await };
+        done.await.map_err(|error| error.with_op("put_checkpoint"))
+    }
+
+    async fn put_writes(&self, put: PutWrites) -> Result<WritesReceipt> {
+        let checked = self.limits.check_writes(&put);
+        let done = async { checked.map(|()| self.write(&put))?.await };
+        done.await.map_err(|error| error.with_op("put_writes"))
+    }
+
+    async fn get_checkpoint(&self, get: GetCheckpoint) -> Result<Option<CheckpointTuple>> {
+        let checked = self.limits.check_get(&get);
+        let done = async { checked.map(|()| self.get(&get))?.await };
+        done.await.map_err(|error| error.with_op("get_checkpoint"))
+    }
+
+    async fn list_checkpoints(&self, list: ListCheckpoints) -> Result<Page<CheckpointTuple>> {
+        let checked = self.limits.check_list(&list);
+        let done = async { self.list_page(&list, checked?).await };
+        done.await.map_err(|error| error.with_op("list_checkpoints"))
+    }
+
+    async fn list_threads(&self, mut list: ListThreads) -> Result<Page<ThreadSummary>> {
+        let checked = self.limits.check_list_threads(&list);
+        let done = async {
+            list.limit = checked?;
+            self.store.threads(&list).await
+        };
+        done.await.map_err(|error| error.with_op("list_threads"))
+    }
+
+    async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool> {
+        let checked = self.limits.check_delete(&delete);
+        let done = async {
+            checked?;
+            self.cache.forget(&delete.thread);
+            self.store.delete(&delete).await
+        };
+        done.await.map_err(|error| error.with_op("delete_thread"))
+    }
+
+    async fn delete_for_runs(&self, runs: &[String]) -> Result<u64> {
+        let checked = self.limits.check_runs(runs);
+        let done = async { checked.map(|()| self.delete_runs(runs))?.await };
+        done.await.map_err(|error| error.with_op("delete_for_runs"))
+    }
+
+    async fn copy_thread_opts(
+        &self,
+        from: &ThreadId,
+        to: &ThreadId,
+        options: CopyOptions,
+    ) -> Result<u64> {
+        self.copy(from, to, &options).await.map_err(|error| error.with_op("copy_thread"))
+    }
+
+    async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport> {
+        let checked = self.limits.check_prune(threads, &options);
+        let done = async { checked.map(|()| self.prune_all(threads, &options))?.await };
+        done.await.map_err(|error| error.with_op("prune"))
+    }
+
+    async fn channel_history(&self, history: HistoryOptions) -> Result<ChannelHistories> {
+        let checked = self.limits.check_history(&history);
+        let done = async { checked.map(|()| self.history(&history))?.await };
+        done.await.map_err(|error| error.with_op("channel_history"))
+    }
+
+    async fn watch_threads(
+        &self,
+        thread: Option<ThreadId>,
+    ) -> Result<BoxStream<'static, Result<ThreadEvent>>> {
+        let checked = thread.as_ref().map_or(Ok(()), |thread| self.limits.check_thread(thread));
+        let done = async {
+            checked?;
+            self.store.watch(thread).await
+        };
+        done.await.map_err(|error| error.with_op("watch_threads"))
+    }
+}

@@ -1,0 +1,221 @@
+//! Reading a checkpoint, and building what users see from what is stored.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use state_core::checkpoint::{
+    ChannelValue, CheckpointNamespace, CheckpointRef, CheckpointTuple, GetCheckpoint, Payload,
+    PendingWrite, ThreadId,
+};
+use state_core::{Error, Result};
+
+use super::values::Needed;
+use super::{Checkpoints, TRIES, too_busy};
+use crate::digest::{body_place, version_place};
+use crate::pending::{self, WriteStub};
+use crate::record::{BodyRef, Record, ValueRef};
+use crate::store::{Found, Life, Load, Loaded, StoredWrite, ThreadStore, Want};
+
+/// A checkpoint whose values are still to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Raw {
+    pub(super) namespace: CheckpointNamespace,
+    pub(super) record: Arc<Record>,
+    pub(super) writes: Vec<StoredWrite>,
+}
+
+impl<S: ThreadStore> Checkpoints<S> {
+    pub(super) async fn get(&self, get: &GetCheckpoint) -> Result<Option<CheckpointTuple>> {
+        for _ in 0..TRIES {
+            let Some(loaded) = self.load(get).await? else { return Ok(None) };
+            let record = self.record_of(get, &loaded)?;
+            if get.id.is_none() {
+                self.cache.keep_latest(&get.thread, &get.namespace, &loaded.id);
+            }
+            let raw = Raw { namespace: get.namespace.clone(), record, writes: loaded.writes };
+            let built = self.build(&get.thread, loaded.life, vec![raw], true).await?;
+            if let Some(tuple) = built.and_then(|mut tuples| tuples.pop()) {
+                return Ok(Some(tuple));
+            }
+            self.cache.forget(&get.thread);
+        }
+        Err(too_busy())
+    }
+
+    async fn load(&self, get: &GetCheckpoint) -> Result<Option<Loaded>> {
+        let expected = match &get.id {
+            Some(id) => Some(id.clone()),
+            None => self.cache.latest(&get.thread, &get.namespace),
+        };
+        let life = self.cache.life(&get.thread);
+        let known = life
+            .zip(expected.as_ref())
+            .filter(|(life, id)| self.cache.record(*life, &get.namespace, id).is_some());
+        let load = Load {
+            thread: &get.thread,
+            namespace: &get.namespace,
+            id: get.id.as_ref(),
+            hidden: false,
+            writes: true,
+            known,
+            refresh: get.refresh.unwrap_or(self.options.refresh_on_read),
+            consistency: get.consistency,
+        };
+        let loaded = self.store.load(load).await?;
+        // What was at hand may have been dropped while the store was asked.
+        if let Some(answer) = &loaded
+            && answer.record.is_none()
+            && self.cache.record(answer.life, &get.namespace, &answer.id).is_none()
+        {
+            return self.store.load(Load { known: None, ..load }).await;
+        }
+        Ok(loaded)
+    }
+
+    /// The record of a loaded checkpoint, from what was sent or what is at hand.
+    pub(super) fn record_of(&self, get: &GetCheckpoint, loaded: &Loaded) -> Result<Arc<Record>> {
+        let Some(part) = &loaded.record else {
+            let known = self.cache.record(loaded.life, &get.namespace, &loaded.id);
+            return known.ok_or_else(|| Error::corrupt("a checkpoint is missing"));
+        };
+        let record = Record::decode(part, &get.thread, &get.namespace, &loaded.id)?;
+        let record = Arc::new(record);
+        self.cache.keep_record(&get.thread, loaded.life, &get.namespace, &record);
+        Ok(record)
+    }
+
+    /// What users see of checkpoints; `None` when the thread has another life now.
+    pub(super) async fn build(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        raw: Vec<Raw>,
+        values: bool,
+    ) -> Result<Option<Vec<CheckpointTuple>>> {
+        let mut wanted: Vec<(u64, Option<u64>)> = Vec::new();
+        let mut resolved = Vec::with_capacity(raw.len());
+        for raw in &raw {
+            let Some(refs) = self.resolve(thread, life, raw, values).await? else {
+                return Ok(None);
+            };
+            for (_, place, value) in &refs {
+                if let ValueRef::Version(number) = value {
+                    wanted.push((*number, Some(*place)));
+                }
+            }
+            if let BodyRef::Stored(ValueRef::Version(number)) = raw.record.body {
+                let place = body_place(&raw.namespace, &raw.record.checkpoint.id);
+                wanted.push((number, Some(place)));
+            }
+            resolved.push(refs);
+        }
+        let Some(made) = self.values(thread, life, &wanted).await? else { return Ok(None) };
+        let mut tuples = Vec::with_capacity(raw.len());
+        for (raw, refs) in raw.into_iter().zip(resolved) {
+            let pending = if values {
+                let Some(pending) = self.writes(thread, life, &raw.writes).await? else {
+                    return Ok(None);
+                };
+                pending
+            } else {
+                Vec::new()
+            };
+            tuples.push(tuple(thread, &raw, refs, &made, pending)?);
+        }
+        Ok(Some(tuples))
+    }
+
+    /// What each channel of a checkpoint stands for, with its place; `None` when the thread has
+    /// another life now.
+    pub(super) async fn resolve(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        raw: &Raw,
+        values: bool,
+    ) -> Result<Option<Vec<(Arc<str>, u64, ValueRef)>>> {
+        if !values {
+            return Ok(Some(Vec::new()));
+        }
+        let record = &raw.record;
+        let mut refs = Vec::with_capacity(record.refs.len());
+        let mut want = Want::default();
+        for (channel, version) in &record.checkpoint.channel_versions {
+            let place = version_place(&raw.namespace, channel, version);
+            let value = record.refs.get(channel).copied().unwrap_or(ValueRef::ByPlace);
+            if value == ValueRef::ByPlace {
+                want.places.push(place);
+            }
+            refs.push((Arc::clone(channel), place, value));
+        }
+        if want.places.is_empty() {
+            return Ok(Some(refs));
+        }
+        let Some(read) = self.store.values(thread, life, &want).await? else { return Ok(None) };
+        let mut found = read.found.into_iter();
+        for (_, _, value) in &mut refs {
+            if *value == ValueRef::ByPlace {
+                match found.next() {
+                    Some(Found::Version(number)) => *value = ValueRef::Version(number),
+                    Some(Found::Empty) => *value = ValueRef::Empty,
+                    Some(Found::Absent) | None => {}
+                }
+            }
+        }
+        Ok(Some(refs))
+    }
+
+    /// Pending writes with their values, in order; `None` when the thread has another life now.
+    pub(super) async fn writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        stored: &[StoredWrite],
+    ) -> Result<Option<Vec<PendingWrite>>> {
+        let stubs: Vec<WriteStub> = stored.iter().map(WriteStub::decode).collect::<Result<_>>()?;
+        let mut needed = Needed::default();
+        for stub in &stubs {
+            stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+        }
+        let Some(segments) = self.segments(thread, life, &needed).await? else { return Ok(None) };
+        let finished =
+            stubs.into_iter().map(|stub| stub.finish(|at, len, into| segments.read(at, len, into)));
+        let mut writes: Vec<PendingWrite> = finished.collect::<Result<_>>()?;
+        pending::sort(&mut writes);
+        Ok(Some(writes))
+    }
+}
+
+fn tuple(
+    thread: &ThreadId,
+    raw: &Raw,
+    refs: Vec<(Arc<str>, u64, ValueRef)>,
+    made: &HashMap<u64, Payload>,
+    pending: Vec<PendingWrite>,
+) -> Result<CheckpointTuple> {
+    let record = &raw.record;
+    let value = |number: &u64| {
+        made.get(number).cloned().ok_or_else(|| Error::corrupt("the value of a channel is missing"))
+    };
+    let mut checkpoint = record.checkpoint.clone();
+    checkpoint.body = match &record.body {
+        BodyRef::None => None,
+        BodyRef::Inline(body) => Some(body.clone()),
+        BodyRef::Stored(ValueRef::Version(number)) => Some(value(number)?),
+        BodyRef::Stored(_) => return Err(Error::corrupt("the body of a checkpoint is missing")),
+    };
+    let reference = CheckpointRef::new(thread.clone(), checkpoint.id.clone())
+        .with_namespace(raw.namespace.clone());
+    let mut tuple = CheckpointTuple::new(reference, checkpoint, record.metadata.clone());
+    tuple.parent.clone_from(&record.parent);
+    for (channel, _, stands_for) in refs {
+        let found = match stands_for {
+            ValueRef::Version(number) => ChannelValue::Stored(value(&number)?),
+            ValueRef::Empty => ChannelValue::Empty,
+            ValueRef::ByPlace | ValueRef::New(_) => continue,
+        };
+        tuple.values.insert(channel, found);
+    }
+    tuple.pending_writes = pending;
+    Ok(tuple)
+}

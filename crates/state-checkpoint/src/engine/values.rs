@@ -1,0 +1,266 @@
+//! Making values from what is stored.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use state_core::checkpoint::{Payload, ThreadId};
+use state_core::{Error, Result};
+
+use super::Checkpoints;
+use super::cache::Version;
+use crate::descriptor::{Descriptor, Stub};
+use crate::digest::value_check;
+use crate::script::{Address, Op};
+use crate::segment::open_segment;
+use crate::store::{Life, ThreadStore, Want};
+
+/// No value is longer: the store's limit on payloads keeps it so.
+const VALUE_BYTES_MAX: u64 = 1 << 30;
+/// Longer chains cannot be: each step clears a bit of the depth.
+const CHAIN_MAX: usize = 64;
+
+/// Raw segments by number.
+#[derive(Debug, Default)]
+pub(super) struct Segments(HashMap<u64, Bytes>);
+
+impl Segments {
+    /// Appends `len` bytes at `at`.
+    ///
+    /// # Errors
+    /// `Corrupt` where they are not there.
+    pub(super) fn read(&self, at: Address, len: u64, into: &mut Vec<u8>) -> Result<()> {
+        let range = usize::try_from(at.offset)
+            .ok()
+            .zip(at.offset.checked_add(len).and_then(|end| usize::try_from(end).ok()));
+        let found = range.and_then(|(from, end)| self.0.get(&at.segment)?.get(from..end));
+        into.extend_from_slice(found.ok_or_else(missing)?);
+        Ok(())
+    }
+}
+
+fn missing() -> Error {
+    Error::corrupt("content of a thread is missing")
+}
+
+/// Pieces of content that are needed, by segment: how far.
+#[derive(Debug, Default)]
+pub(super) struct Needed(BTreeMap<u64, u64>);
+
+impl Needed {
+    pub(super) fn add(&mut self, at: Address, len: u64) {
+        let end = self.0.entry(at.segment).or_default();
+        *end = (*end).max(at.offset.saturating_add(len));
+    }
+
+    pub(super) fn add_script(&mut self, descriptor: &Descriptor) {
+        for op in descriptor.script.ops() {
+            if let Op::Stored { at, len } = op {
+                self.add(*at, *len);
+            }
+        }
+    }
+
+    pub(super) fn segments(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.keys().copied()
+    }
+}
+
+impl<S: ThreadStore> Checkpoints<S> {
+    /// Reads segments; `None` when the thread has another life now.
+    pub(super) async fn segments(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        needed: &Needed,
+    ) -> Result<Option<Segments>> {
+        let mut segments = Segments::default();
+        let mut want = Want::default();
+        for (number, end) in &needed.0 {
+            match self.cache.segment(life.generation, *number) {
+                // The last segment may have grown since.
+                Some(bytes) if bytes.len() as u64 >= *end => {
+                    segments.0.insert(*number, bytes);
+                }
+                _ => want.segments.push(*number),
+            }
+        }
+        if want.segments.is_empty() {
+            return Ok(Some(segments));
+        }
+        let Some(values) = self.store.values(thread, life, &want).await? else { return Ok(None) };
+        for (number, frame) in values.segments {
+            let bytes = open_segment(&frame)?;
+            self.cache.keep_segment(life.generation, number, bytes.clone());
+            segments.0.insert(number, bytes);
+        }
+        Ok(Some(segments))
+    }
+
+    /// Reads how versions are made, and what these are made from, until something is at hand:
+    /// a value, or with `whole` nothing but the beginning of a chain. `None` when the thread has
+    /// another life now.
+    pub(super) async fn descriptors(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        numbers: &[u64],
+        whole: bool,
+    ) -> Result<Option<HashMap<u64, Version>>> {
+        let mut found: HashMap<u64, Version> = HashMap::new();
+        let mut stubs: HashMap<u64, Stub> = HashMap::new();
+        let mut next: BTreeSet<u64> = numbers.iter().copied().collect();
+        while !next.is_empty() {
+            let mut want = Want::default();
+            let mut after = BTreeSet::new();
+            for number in next {
+                if found.contains_key(&number) || stubs.contains_key(&number) {
+                    continue;
+                }
+                let Some(version) = self.cache.version(life.generation, number) else {
+                    want.versions.push(number);
+                    continue;
+                };
+                if let Some(base) = version.descriptor.base
+                    && (whole || version.payload.is_none())
+                {
+                    after.insert(base.version);
+                }
+                found.insert(number, version);
+            }
+            if !want.versions.is_empty() {
+                let read = self.store.values(thread, life, &want).await?;
+                let Some(read) = read else { return Ok(None) };
+                for (number, part) in read.versions {
+                    let stub = Stub::decode(&part)?;
+                    after.extend(stub.base().map(|base| base.version));
+                    stubs.insert(number, stub);
+                }
+                if want.versions.iter().any(|number| !stubs.contains_key(number)) {
+                    return Err(missing());
+                }
+            }
+            next = after;
+        }
+        let mut needed = Needed::default();
+        for stub in stubs.values() {
+            stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+        }
+        let segments = self.segments(thread, life, &needed).await?;
+        let Some(segments) = segments else { return Ok(None) };
+        for (number, stub) in stubs {
+            let descriptor = stub.finish(|at, len, into| segments.read(at, len, into))?;
+            let descriptor = Arc::new(descriptor);
+            let version = Version { descriptor, payload: None, place: None };
+            self.cache.keep_version(life.generation, number, version.clone());
+            found.insert(number, version);
+        }
+        Ok(Some(found))
+    }
+
+    /// Where the scripts lie that are too long for their descriptors; `None` when the thread has
+    /// another life now.
+    pub(super) async fn outside_scripts(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        numbers: &HashSet<u64>,
+    ) -> Result<Option<Needed>> {
+        let mut needed = Needed::default();
+        let versions: Vec<u64> = numbers.iter().copied().collect();
+        for versions in versions.chunks(1_000) {
+            let want = Want { versions: versions.to_vec(), ..Want::default() };
+            let Some(read) = self.store.values(thread, life, &want).await? else {
+                return Ok(None);
+            };
+            for (_, part) in read.versions {
+                let stub = Stub::decode(&part)?;
+                stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+            }
+        }
+        Ok(Some(needed))
+    }
+
+    /// Makes the values of versions, each for its place if that is given; `None` when the thread
+    /// has another life now.
+    ///
+    /// # Errors
+    /// `Corrupt` where a value is not what was put, or not in its place.
+    pub(super) async fn values(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        wanted: &[(u64, Option<u64>)],
+    ) -> Result<Option<HashMap<u64, Payload>>> {
+        let numbers: Vec<u64> = wanted.iter().map(|(number, _)| *number).collect();
+        let Some(mut found) = self.descriptors(thread, life, &numbers, false).await? else {
+            return Ok(None);
+        };
+        let mut needed = Needed::default();
+        let mut chains = Vec::with_capacity(wanted.len());
+        for number in &numbers {
+            let chain = chain_of(&found, *number)?;
+            for link in &chain {
+                if let Some(version) = found.get(link).filter(|found| found.payload.is_none()) {
+                    needed.add_script(&version.descriptor);
+                }
+            }
+            chains.push(chain);
+        }
+        let Some(segments) = self.segments(thread, life, &needed).await? else { return Ok(None) };
+        let mut made = HashMap::with_capacity(wanted.len());
+        for ((number, place), chain) in wanted.iter().zip(chains) {
+            let payload = make(&mut found, &chain, &segments)?;
+            let version = found.get_mut(number).ok_or_else(missing)?;
+            if let Some(place) = *place
+                && version.place != Some(place)
+            {
+                let check = value_check(place, payload.kind(), payload.bytes());
+                if check != version.descriptor.check {
+                    return Err(Error::corrupt("the value of a channel is damaged"));
+                }
+                version.place = Some(place);
+                self.cache.keep_version(life.generation, *number, version.clone());
+            }
+            made.insert(*number, payload);
+        }
+        Ok(Some(made))
+    }
+}
+
+/// A version, what it is made from, and so on until a value is at hand.
+fn chain_of(found: &HashMap<u64, Version>, number: u64) -> Result<Vec<u64>> {
+    let mut chain = vec![number];
+    let mut link = number;
+    while let Some(version) = found.get(&link) {
+        let Some(base) = version.descriptor.base.filter(|_| version.payload.is_none()) else {
+            return Ok(chain);
+        };
+        if chain.len() > CHAIN_MAX {
+            break;
+        }
+        chain.push(base.version);
+        link = base.version;
+    }
+    Err(missing())
+}
+
+/// Makes the value of the first link from the last.
+fn make(found: &mut HashMap<u64, Version>, chain: &[u64], segments: &Segments) -> Result<Payload> {
+    let mut base: Option<Payload> = None;
+    for link in chain.iter().rev() {
+        let version = found.get_mut(link).ok_or_else(missing)?;
+        if version.payload.is_none() {
+            let descriptor = &version.descriptor;
+            if descriptor.script.len() > VALUE_BYTES_MAX {
+                return Err(Error::corrupt("a value claims to be too long"));
+            }
+            let from = base.as_ref().map_or(b"".as_slice(), |base| base.bytes());
+            let read = |at, len, into: &mut Vec<u8>| segments.read(at, len, into);
+            let bytes = descriptor.script.apply(from, read)?;
+            version.payload = Some(Payload::new(&descriptor.kind, bytes));
+        }
+        base.clone_from(&version.payload);
+    }
+    base.ok_or_else(missing)
+}

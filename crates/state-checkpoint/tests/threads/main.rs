@@ -1,0 +1,7 @@
+//! The engine over the store in memory, as several processes see it.
+
+mod ending;
+mod following;
+mod keeping;
+#[cfg(test)]
+mod stand;
