@@ -1,5 +1,7 @@
 //! Each guarantee names tests that exist.
 
+use std::path::Path;
+
 use super::{
     markdown,
     tree::{Tree, Violation},
@@ -33,7 +35,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
 /// The file and the name of a test, if `span` is `path/to/file.rs::name`.
 fn named(span: &str) -> Option<(&str, &str)> {
     let (file, name) = span.split_once("::")?;
-    file.ends_with(".rs").then_some((file, name))
+    let is_rust = Path::new(file).extension().is_some_and(|extension| extension == "rs");
+    is_rust.then_some((file, name))
 }
 
 /// A line of a table that is neither its head nor the rule below that.
