@@ -65,9 +65,13 @@ impl Tree {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            // In a linked working tree of git, `.git` is a file.
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
             let path = format!("{prefix}{name}");
             let kind = entry.file_type()?;
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            if kind.is_dir() {
                 self.folders.insert(path.clone());
                 self.read_folder(&entry.path(), &format!("{path}/"))?;
             } else if kind.is_file() {
