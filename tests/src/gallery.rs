@@ -7,6 +7,7 @@
 
 mod batch;
 mod cas;
+mod checkpoints;
 mod codec;
 mod controls;
 mod durable;
@@ -49,7 +50,16 @@ pub struct Mutant {
     pub sentence: &'static str,
     /// The ids of the clauses that must reject it.
     pub killers: &'static [&'static str],
-    hooks: fn() -> Hooks,
+    defect: Defect,
+}
+
+/// What a mutant is made by.
+#[derive(Clone, Copy)]
+enum Defect {
+    /// A broken backend.
+    Backend(fn() -> Hooks),
+    /// A broken checkpointer.
+    Checkpointer(fn() -> checkpoints::Hooks),
 }
 
 impl fmt::Debug for Mutant {
@@ -66,7 +76,10 @@ impl Mutant {
 
     /// The suite that holds this mutant to the contract, with a fresh store per clause.
     pub fn suite(&self) -> Suite {
-        suite(self.id, self.hooks)
+        match self.defect {
+            Defect::Backend(hooks) => suite(self.id, hooks),
+            Defect::Checkpointer(hooks) => checkpoints::suite(self.id, hooks),
+        }
     }
 }
 
@@ -90,7 +103,7 @@ pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
         race::MUTANTS,
         model::MUTANTS,
     ];
-    families.into_iter().flatten()
+    families.into_iter().flatten().chain(checkpoints::mutants())
 }
 
 /// A suite over the memory store with `hooks` in front of it.
@@ -152,7 +165,8 @@ fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
 /// The functions return the [`Hooks`] of a fresh fixture; one that is missing in the list is
 /// dead code and the build warns.
 macro_rules! gallery {
-    ($(
+    (checkpointers $($rest:tt)*) => { gallery! { @family Checkpointer $($rest)* } };
+    (@family $subject:ident $(
         $(#[doc = $sentence:literal])+
         $id:literal rejected by [$($killer:literal),+ $(,)?] => $hooks:expr;
     )*) => {
@@ -160,9 +174,10 @@ macro_rules! gallery {
             id: $id,
             sentence: concat!($($sentence),+).trim_ascii(),
             killers: &[$($killer),+],
-            hooks: $hooks,
+            defect: $crate::gallery::Defect::$subject($hooks),
         }),*];
     };
+    ($($rest:tt)*) => { gallery! { @family Backend $($rest)* } };
 }
 
 use gallery;

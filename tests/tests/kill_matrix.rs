@@ -70,7 +70,7 @@ fn mutant_trial(mutant: &'static Mutant, full: bool, matrix: Matrix) -> Trial {
         let mut survived = Vec::new();
         for clause in all() {
             let slow = SLOW_FAMILIES.contains(&clause.family());
-            let own = clause.family() == mutant.family() && !slow;
+            let own = subject_of(clause.id) == subject_of(mutant.id) && !slow;
             if !(full || own || named(&clause)) {
                 continue;
             }
@@ -92,6 +92,12 @@ fn mutant_trial(mutant: &'static Mutant, full: bool, matrix: Matrix) -> Trial {
         let (defect, survived) = (mutant.sentence, survived.join("\n  "));
         Err(Failed::from(format!("{defect}\n  {survived}\nit is rejected by: {seen}")))
     })
+}
+
+/// The family of a clause or a mutant; of the largest family also the area inside it.
+fn subject_of(id: &str) -> Vec<&str> {
+    let parts = if id.starts_with("ckpt.") { 2 } else { 1 };
+    id.splitn(parts + 1, '.').take(parts).collect::<Vec<_>>()
 }
 
 /// The first verdict that rejects, or the last of so many.

@@ -7,6 +7,7 @@
 
 mod batch;
 mod cas;
+mod ckpt;
 mod codec;
 mod fence;
 mod hash;
@@ -20,6 +21,8 @@ mod snap;
 mod ttl;
 mod txn;
 mod watch;
+
+pub use ckpt::{OfficialTest, official_tests};
 
 use crate::{Clause, Family};
 
@@ -40,6 +43,7 @@ const FAMILIES: &[Family] = &[
     limits::FAMILY,
     race::FAMILY,
     model::FAMILY,
+    ckpt::FAMILY,
 ];
 
 /// The families of the contract, in reading order.

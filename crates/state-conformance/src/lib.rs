@@ -18,6 +18,22 @@
 //! work as with `#[test]`. What a backend declares in its
 //! [`Capabilities`](state_core::Capabilities) it must keep; what it does not declare it must
 //! refuse without effect; a clause that does not apply is shown as ignored, never as passed.
+//!
+//! A [`Checkpointer`](state_core::checkpoint::Checkpointer) is held to the family `ckpt` in the
+//! same way: what its fixture opens decides which clauses apply. [`official_tests`] tells which of
+//! them stands for which test of the official suite for checkpoint savers.
+//!
+//! ```no_run
+//! use state_conformance::{Fixture, Suite};
+//! # use std::sync::Arc;
+//! # use state_core::checkpoint::Checkpointer;
+//! # use state_core::{Error, Namespace, Result};
+//! # async fn open(_: Namespace) -> Result<Arc<dyn Checkpointer>> { Err(Error::unsupported("x")) }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Suite::new("mine", || async { Ok(Fixture::new(|namespace| open(namespace))) }).main()
+//! }
+//! ```
 
 #[macro_use]
 mod clause;
@@ -34,7 +50,7 @@ mod suite;
 mod task;
 
 pub use clause::{Clause, Facility, Family, Level, Run};
-pub use clauses::{all, families};
+pub use clauses::{OfficialTest, all, families, official_tests};
 pub use context::Context;
 pub use fixture::Fixture;
 pub use report::{Report, Status, Verdict};

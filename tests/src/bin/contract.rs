@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use state_conformance::{
-    Clause, Facility, Family, Fixture, Level, Report, Status, Suite, all, families,
+    Clause, Facility, Family, Fixture, Level, OfficialTest, Report, Status, SubjectKind, Suite,
+    all, families, official_tests,
 };
 use state_core::{BoxFuture, Capability, Error, Limits, ManualClock, Result, StateBackend};
 use state_local::{FileStore, MemoryStore};
@@ -127,14 +128,16 @@ fn generated(page: &mut String) {
 fn contract() -> String {
     let mut page = String::from("# The contract\n\n");
     generated(&mut page);
-    let must = all().filter(|clause| clause.level == Level::Must).count();
+    let (backends, must) = counts(SubjectKind::Backend);
+    let (checkpointers, must_too) = counts(SubjectKind::Checkpointer);
     line!(
         page,
-        "What every backend keeps: {} clauses, {must} of them MUST. Each is one sentence with an id that stays, and \
-         the code in\n`crates/state-conformance/src/clauses` that decides it. What the words mean is in the \
-         [glossary](glossary.md), how a backend\nis held to this in the [guide](guides/writing-a-backend.md), what \
-         the stores of this repository offer in the\n[capabilities](capabilities.md).\n",
-        all().count()
+        "What every backend keeps: {backends} clauses, {must} of them MUST; and what every checkpointer keeps, the \
+         family\n[`ckpt`](#ckpt): {checkpointers} clauses, {must_too} of them MUST. Each is one sentence with an id \
+         that stays, and the code in\n`crates/state-conformance/src/clauses` that decides it. What the words mean is \
+         in the [glossary](glossary.md), how a backend\nis held to this in the \
+         [guide](guides/writing-a-backend.md), what the stores of this repository offer in the\n\
+         [capabilities](capabilities.md).\n"
     );
     line!(
         page,
@@ -144,7 +147,8 @@ fn contract() -> String {
          capability applies to\n  a backend that does not declare it, and says how the capability is refused. Every \
          other clause applies to all.\n\
          - *movable time*: decided only where the suite can move the clock, because waiting would take too long. \
-         *restart*: only\n  where the suite can close the store and open it again.\n"
+         *restart*: only\n  where the suite can close the store and open it again. *counted*, *unreachable*: only where it can \
+         count what lies in the\n  store beneath, or cut it off.\n"
     );
     line!(page, "| family | about | clauses | MUST |\n|---|---|--:|--:|");
     for family in families() {
@@ -160,7 +164,29 @@ fn contract() -> String {
             line!(page, "| `{id}` | {level} | {} | {} |", applies(clause), in_a_table(sentence));
         }
     }
+    official(&mut page);
     page
+}
+
+/// How many clauses there are about such stores, and how many of them are MUST.
+fn counts(subject: SubjectKind) -> (usize, usize) {
+    let about = || all().filter(|clause| clause.run.subject() == subject);
+    (about().count(), about().filter(|clause| clause.level == Level::Must).count())
+}
+
+/// Which clause stands for which test of the official suite for checkpoint savers.
+fn official(page: &mut String) {
+    let all: Vec<_> = official_tests().collect();
+    line!(
+        page,
+        "\n## The official suite for checkpoint savers\n\nThe {} tests of `langgraph-checkpoint-conformance`, and \
+         the clause that asks the same of a checkpointer here.\n",
+        all.len()
+    );
+    line!(page, "| capability | test | clause |\n|---|---|---|");
+    for OfficialTest { capability, name, clause, .. } in all {
+        line!(page, "| {capability} | {name} | `{clause}` |");
+    }
 }
 
 /// When a clause applies, in a few words.
@@ -220,7 +246,7 @@ fn capabilities(reports: &[Report]) -> String {
          failed clause\nis never written.\n"
     );
     line!(page, "| family | clauses | {heads} |\n|---|--:|{rules}");
-    for family in families() {
+    for family in families().iter().filter(|family| family.subject == SubjectKind::Backend) {
         let counts =
             cells(reports, |report| verdicts(report, |clause| clause.family() == family.name));
         line!(
@@ -231,7 +257,7 @@ fn capabilities(reports: &[Report]) -> String {
         );
     }
     let counts = cells(reports, |report| verdicts(report, |_| true));
-    line!(page, "| all | {} | {counts} |", all().count());
+    line!(page, "| all | {} | {counts} |", self::counts(SubjectKind::Backend).0);
     page
 }
 

@@ -5,7 +5,7 @@ use state_core::{Acks, AcksReached, Capability, Error, ErrorKind, StateBackend, 
 use third_party_backend::MapStore;
 
 use super::hooks::Hooks;
-use super::suite;
+use super::{checkpoints, suite};
 
 /// The suites that must pass, by name: between them every clause applies to one at least.
 pub fn controls() -> Vec<(&'static str, Suite)> {
@@ -20,6 +20,8 @@ pub fn controls() -> Vec<(&'static str, Suite)> {
         ("replicated", suite("replicated", replicated)),
         ("durable", suite("durable", super::durable::durable)),
         ("bare", bare),
+        ("model", checkpoints::suite("model", checkpoints::honest)),
+        ("unfollowed", checkpoints::suite("unfollowed", checkpoints::unfollowed)),
     ]
 }
 

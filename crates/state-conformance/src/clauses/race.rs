@@ -8,9 +8,7 @@ mod whole;
 use std::future::Future;
 use std::sync::Arc;
 
-use state_core::StateBackend;
-
-use crate::Context;
+use crate::{Context, Subject};
 
 clauses! { "race": "many callers at once";
     /// Of increments that many callers make at once, none is lost and none counts twice.
@@ -69,9 +67,10 @@ clauses! { "race": "many callers at once";
 
 /// Runs `work` as many times at once, half of them on each instance, each with its number, and
 /// returns what they gave in the order of their numbers.
-async fn at_once<F, Fut>(cx: &Context, tasks: u64, work: F) -> Vec<Fut::Output>
+pub(super) async fn at_once<S, F, Fut>(cx: &Context<S>, tasks: u64, work: F) -> Vec<Fut::Output>
 where
-    F: Fn(Arc<dyn StateBackend>, u64) -> Fut,
+    S: Subject + ?Sized,
+    F: Fn(Arc<S>, u64) -> Fut,
     Fut: Future<Output: Send + 'static> + Send + 'static,
 {
     let start = Arc::new(tokio::sync::Barrier::new(usize::try_from(tasks).unwrap()));
