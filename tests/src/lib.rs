@@ -17,6 +17,8 @@ pub mod redis_faults;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_histories;
 #[cfg(all(unix, feature = "servers"))]
+pub mod redis_looking;
+#[cfg(all(unix, feature = "servers"))]
 mod redis_stage;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;

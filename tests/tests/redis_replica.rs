@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
-use state_tests::{redis_acks, redis_failover};
+use state_tests::{redis_acks, redis_failover, redis_looking};
 
 fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Replica);
     trials.extend(redis_failover::trials(Setup::Replica));
     trials.push(harness::trial("harness::replicas_get_what_is_written", replicate));
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
-    for (name, check) in redis_acks::CHECKS {
+    for (name, check) in redis_acks::CHECKS.into_iter().chain(redis_looking::CHECKS) {
         trials.push(harness::trial(name, check).with_ignored_flag(given));
     }
     harness::run(Setup::Replica, trials)

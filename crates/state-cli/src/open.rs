@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
+use serde::Serialize;
 #[cfg(feature = "redis")]
 use state_core::ErrorKind;
 use state_core::{Namespace, StateBackend};
 use state_local::{FileStore, MemoryStore};
 #[cfg(feature = "redis")]
-use state_redis::{RedisConfig, RedisStore};
+use state_redis::{RedisConfig, RedisStore, ServerInfo};
 
 use crate::context::Access;
 use crate::failure::Failure;
@@ -82,6 +83,15 @@ impl Store {
         }
     }
 
+    /// The servers behind the store; none for a store in this process.
+    pub(crate) async fn servers(&self) -> Result<Vec<Server>, Failure> {
+        match self {
+            Self::Memory(_) | Self::File { .. } => Ok(Vec::new()),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Ok(servers(store.server_info().await)?),
+        }
+    }
+
     /// Removes the file again if this command has made it and nothing was ever written to it.
     ///
     /// It is removed while it is open: nobody else can have opened it, and who opens the path
@@ -94,6 +104,59 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+/// One server behind a store.
+#[derive(Debug, Serialize)]
+pub(crate) struct Server {
+    pub(crate) address: String,
+    /// Null where it does not answer, like everything behind it.
+    pub(crate) product: Option<String>,
+    pub(crate) role: Option<&'static str>,
+    pub(crate) mode: Option<String>,
+    pub(crate) uptime_s: Option<u64>,
+    pub(crate) clients: Option<u64>,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) memory_limit_bytes: Option<u64>,
+    pub(crate) append_only_file: Option<bool>,
+    pub(crate) replicas: Option<u32>,
+    pub(crate) link_up: Option<bool>,
+}
+
+/// A user who may not ask the servers is shown none.
+#[cfg(feature = "redis")]
+fn servers(told: state_core::Result<ServerInfo>) -> state_core::Result<Vec<Server>> {
+    let told = match told {
+        Err(error) if error.kind() == ErrorKind::Denied => return Ok(Vec::new()),
+        told => told?,
+    };
+    let nodes = told.nodes.into_iter().map(|node| Server {
+        address: node.address,
+        product: Some(format!("{} {}", node.product.name(), node.version)),
+        role: Some(node.role.name()),
+        mode: Some(node.mode),
+        uptime_s: Some(node.uptime.as_secs()),
+        clients: Some(node.clients),
+        memory_bytes: Some(node.memory_bytes),
+        memory_limit_bytes: node.memory_limit_bytes,
+        append_only_file: Some(node.append_only_file),
+        replicas: Some(node.replicas),
+        link_up: node.link_up,
+    });
+    let silent = told.unreachable.into_iter().map(|address| Server {
+        address,
+        product: None,
+        role: None,
+        mode: None,
+        uptime_s: None,
+        clients: None,
+        memory_bytes: None,
+        memory_limit_bytes: None,
+        append_only_file: None,
+        replicas: None,
+        link_up: None,
+    });
+    Ok(nodes.chain(silent).collect())
 }
 
 /// Opens `namespace` of the store at `url`.

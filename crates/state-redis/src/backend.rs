@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     layout: Layout,
     capabilities: Capabilities,
     counters: Counters,
+    /// What the server said about itself when the store was connected.
+    server: Arc<str>,
 }
 
 impl RedisBackend {
@@ -94,6 +96,15 @@ impl Inner {
             }
         }
         let counters = Counters::default();
-        Self { client, config, namespace, keys, layout, capabilities, counters }
+        Self {
+            client,
+            config,
+            namespace,
+            keys,
+            layout,
+            capabilities,
+            counters,
+            server: offers.server,
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use state_core::{Result, SystemClock};
+use state_core::{ErrorKind, Result, SystemClock};
 use tokio::runtime::Handle;
 
 pub(crate) use acknowledge::Offers;
@@ -25,7 +25,9 @@ pub(crate) use script::Script;
 use crate::config::RedisConfig;
 use crate::connect::{Traffic, Trouble};
 use crate::errors::{Failure, Fault};
+use crate::info::Info;
 use crate::retry::Retry;
+use crate::server_info::{NodeInfo, ServerInfo};
 use crate::topology::{Routes, Topology};
 use crate::watch::Hubs;
 
@@ -72,6 +74,30 @@ impl Client {
     /// The primaries, in a stable order.
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
         self.shared.topology.routes().primaries().map(|node| node.id().clone()).collect()
+    }
+
+    /// Asks every node, replicas included, what it says about itself.
+    ///
+    /// # Errors
+    /// `Denied`; a node that cannot be reached is told in the answer.
+    pub(crate) async fn server_info(&self) -> Result<ServerInfo> {
+        let routes = self.shared.topology.routes();
+        let asked = routes.nodes().map(|node| async {
+            let body = Body::Command(redis::cmd("INFO"));
+            let request = Request::new("server_info", Target::Node(node.id().clone()), body);
+            (node.id().as_str(), self.send(request.with_repeat(Repeat::Safe)).await)
+        });
+        let mut told = ServerInfo::default();
+        for (address, answer) in futures_util::future::join_all(asked).await {
+            match answer {
+                Ok(Reply::One(info)) => {
+                    told.nodes.push(NodeInfo::read(address, &Info::read(&info)));
+                }
+                Err(error) if error.kind() == ErrorKind::Denied => return Err(error),
+                _ => told.unreachable.push(address.to_owned()),
+            }
+        }
+        Ok(told)
     }
 
     /// The primary that holds `slot`. For a slot that nobody holds it is any primary: that one

@@ -9,6 +9,7 @@ use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::{KeySpace, Placement};
 use crate::layout::{self, NamespaceOptions};
+use crate::server_info::ServerInfo;
 
 /// A Redis or Valkey installation: one server, a Sentinel group or a cluster.
 ///
@@ -85,7 +86,16 @@ impl RedisStore {
         let placement = Placement::new(&layout, options.partitioner);
         let keys = KeySpace::new(&self.config.key_prefix, &namespace, placement);
         let (client, config) = (self.client.clone(), Arc::clone(&self.config));
-        Ok(RedisBackend::new(client, config, self.offers, namespace, keys, layout))
+        Ok(RedisBackend::new(client, config, self.offers.clone(), namespace, keys, layout))
+    }
+
+    /// Asks every server what it says about itself: one round trip to each primary, and to each
+    /// replica that reads may go to.
+    ///
+    /// # Errors
+    /// `Denied` when the user may not ask (`+info`). A server that cannot be reached is no error.
+    pub async fn server_info(&self) -> Result<ServerInfo> {
+        self.client.server_info().await
     }
 
     /// The settings.

@@ -9,7 +9,7 @@ use state_core::{
 
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
-use crate::open::Store;
+use crate::open::{Server, Store};
 use crate::output::{bare_table, table};
 
 /// Show what a store is, offers, allows and uses
@@ -31,6 +31,8 @@ struct Document {
     namespaces: Option<Vec<NamespaceDocument>>,
     location: String,
     server: String,
+    /// The servers behind it, one by one; empty for a store in this process.
+    servers: Vec<Server>,
     health: HealthDocument,
     usage: UsageDocument,
     capabilities: Vec<&'static str>,
@@ -87,7 +89,7 @@ pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Ans
     let health = store.health().await?;
     let document = document(
         &store.info(),
-        namespaces,
+        (namespaces, opened.servers().await?),
         &store.capabilities(),
         &health,
         store.memory_usage().await?,
@@ -118,7 +120,7 @@ async fn namespaces(opened: &Store) -> Result<Option<Vec<NamespaceDocument>>, Fa
 
 fn document(
     info: &BackendInfo,
-    namespaces: Option<Vec<NamespaceDocument>>,
+    (namespaces, servers): (Option<Vec<NamespaceDocument>>, Vec<Server>),
     capabilities: &Capabilities,
     health: &Health,
     usage: MemoryUsage,
@@ -147,6 +149,7 @@ fn document(
         namespaces,
         location: info.location.clone(),
         server: info.server.clone(),
+        servers,
         health: HealthDocument { status: status(health.status), detail: health.detail.clone() },
         usage: UsageDocument {
             entries: usage.entries,
@@ -199,6 +202,11 @@ fn show(document: &Document, context: &Context) -> Result<(), Failure> {
     add("largest page", format!("{} items", count(limits.page_items_max)));
     output.table(store)?;
 
+    if !document.servers.is_empty() {
+        output.line("")?;
+        output.table(servers(&document.servers))?;
+    }
+
     if let Some(known) = document.namespaces.as_ref().filter(|known| !known.is_empty()) {
         output.line("")?;
         let mut namespaces = table(["NAMESPACE", "ENTRIES"]);
@@ -229,6 +237,25 @@ fn show(document: &Document, context: &Context) -> Result<(), Failure> {
         calls.add_row(std::iter::once(line.operation.to_owned()).chain(figures));
     }
     output.table(calls)
+}
+
+fn servers(servers: &[Server]) -> comfy_table::Table {
+    let mut lines =
+        table(["SERVER", "PRODUCT", "MODE", "ROLE", "CLIENTS", "MEMORY", "APPEND-ONLY FILE"]);
+    for server in servers {
+        let link = if server.link_up == Some(false) { ", link down" } else { "" };
+        let file = server.append_only_file.map(|on| if on { "on" } else { "off" });
+        lines.add_row([
+            server.address.clone(),
+            server.product.clone().unwrap_or_else(|| "does not answer".to_owned()),
+            server.mode.clone().unwrap_or_default(),
+            server.role.map(|role| format!("{role}{link}")).unwrap_or_default(),
+            server.clients.map(|clients| HumanCount(clients).to_string()).unwrap_or_default(),
+            server.memory_bytes.map(|used| BinaryBytes(used).to_string()).unwrap_or_default(),
+            file.unwrap_or_default().to_owned(),
+        ]);
+    }
+    lines
 }
 
 fn bytes(bytes: usize) -> String {

@@ -1,5 +1,7 @@
 //! `statectl ls`: lists keys.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use clap::Args;
 use serde::Serialize;
@@ -84,13 +86,19 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let mortal = store.capabilities().has(Capability::Expiry);
     let mut left = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut shown = 0_u64;
+    // A listing without an order may name a key more than once.
+    let repeats = !store.capabilities().has(Capability::OrderedList);
+    let mut seen = HashSet::new();
     loop {
         let options = ListOptions::new(prefix.clone())
             .with_scope(scope.clone())
             .with_limit(left.min(TABLE_ROWS_MAX))
             .with_token(token.take())
             .with_expiry(mortal);
-        let page = store.list_page(options).await?;
+        let mut page = store.list_page(options).await?;
+        if repeats {
+            page.items.retain(|meta| seen.insert(meta.key.clone()));
+        }
         left = left.saturating_sub(page.items.len());
         let rows = with_entries(&*store, page.items, arguments.long).await?;
         show(&rows, shown == 0, arguments, context)?;

@@ -77,6 +77,10 @@ impl Inner {
         let mut tally = Tally::default();
         let answered = self.client.call(request, &mut tally).await;
         self.counters.sent(operation, tally);
+        // Those of several requests of one call add up to its last word; most need one try.
+        if tally.retries > 0 {
+            tracing::Span::current().record("attempts", tally.retries + 1);
+        }
         answered
     }
 

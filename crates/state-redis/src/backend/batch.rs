@@ -6,13 +6,14 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::{Cmd, Value};
 use state_core::{
-    Entry, Error, GetOptions, Key, Operation, Outcome, Result, Version, WriteOp, WriteOutcome,
+    Entry, Error, GetOptions, Key, Meta, Operation, Outcome, Result, Version, WriteOp, WriteOutcome,
 };
 
 use super::Inner;
 use super::ask::{Ask, How, Receipt, acknowledged, many, role};
 use super::point::{
-    Put, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_plain,
+    Put, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_meta,
+    read_plain,
 };
 use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
 use crate::keys::Kind;
@@ -117,6 +118,27 @@ impl Inner {
             put_at(&mut answers, item.index, answer.and_then(|(value, _)| read(value)));
         }
         fenced_as_a_whole(answers, options.fence.is_some())
+    }
+
+    /// What a listing tells of each key, those left out that are gone by now. One round trip per
+    /// node and chunk.
+    pub(super) async fn metas(&self, keys: Vec<Key>, options: &GetOptions) -> Result<Vec<Meta>> {
+        let mut items = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            let Some(ask) = self.ask_get(key, options)? else { continue };
+            let stored = self.keys.key(Kind::Entry, key);
+            let what = What::Script(ask.call);
+            items.push(Item { index, stored, what, how: How::read(), read: () });
+        }
+        let role = role(options.consistency)?;
+        let mut told: Vec<Option<Meta>> = keys.iter().map(|_| None).collect();
+        for (item, answer) in self.send_batch(Operation::List, role, items).await? {
+            let (value, _) = answer?;
+            if let (Some(place), Some(key)) = (told.get_mut(item.index), keys.get(item.index)) {
+                *place = read_meta(key.clone(), &Answer::read(value)?)?;
+            }
+        }
+        Ok(told.into_iter().flatten().collect())
     }
 
     pub(super) async fn write_each(&self, ops: &[WriteOp]) -> Result<Vec<Result<WriteOutcome>>> {

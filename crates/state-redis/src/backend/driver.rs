@@ -1,7 +1,6 @@
 //! The traits of the state layer for the backend.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,11 +8,13 @@ use futures_core::stream::BoxStream;
 use state_core::{
     AcquireOptions, Acquired, BackendInfo, Capabilities, ClearOptions, Consistency, CountOptions,
     DeleteOptions, Deleted, Entry, FenceToken, GetOptions, HashPageOptions, HashState, HashStore,
-    HashWriteOptions, Health, HealthStatus, IncrementOptions, Incremented, Key, LeaseGrant,
-    LeaseState, LeaseStore, ListOptions, MemoryUsage, Meta, Operation, OwnerId, Page, PutOptions,
-    Result, SnapshotOptions, SnapshotRecord, StateBackend, Stats, TouchOptions, Transact,
-    Transaction, Watch, WriteOp, WriteOutcome, Written,
+    HashWriteOptions, Health, IncrementOptions, Incremented, Key, LeaseGrant, LeaseState,
+    LeaseStore, ListOptions, MemoryUsage, Meta, Operation, OwnerId, Page, PutOptions, Result,
+    SnapshotOptions, SnapshotRecord, StateBackend, Stats, TouchOptions, Transact, Transaction,
+    Watch, WriteOp, WriteOutcome, Written,
 };
+
+use tracing::Instrument as _;
 
 use super::RedisBackend;
 use crate::stats::Call;
@@ -27,7 +28,14 @@ impl RedisBackend {
         call: impl FnOnce(&T) -> Call + Send,
     ) -> Result<T> {
         let started = tokio::time::Instant::now();
-        let result = work.await;
+        // Never a key or a value: who may read a log may not read the store.
+        let span = tracing::debug_span!(
+            "redis",
+            op = operation.name(),
+            namespace = %self.inner.namespace,
+            attempts = tracing::field::Empty,
+        );
+        let result = work.instrument(span).await;
         let counters = &self.inner.counters;
         counters.took(operation, started.elapsed());
         counters.count(operation, result.as_ref().ok().map(call), result.as_ref().err());
@@ -154,16 +162,7 @@ impl StateBackend for RedisBackend {
     }
 
     async fn health(&self) -> Result<Health> {
-        let started = tokio::time::Instant::now();
-        Ok(match self.inner.ping().await {
-            Ok(()) => {
-                let took: Duration = started.elapsed();
-                let mut health = Health::healthy();
-                health.round_trip = Some(took);
-                health
-            }
-            Err(error) => Health::new(HealthStatus::Unhealthy, error.to_string()),
-        })
+        Ok(self.inner.healthy().await)
     }
 
     async fn memory_usage(&self) -> Result<MemoryUsage> {

@@ -1,37 +1,77 @@
 //! Looking inside: what the backend is, whether it answers, what the server uses.
 
 use redis::Value;
-use state_core::{BackendInfo, CountOptions, MemoryUsage, Operation, Result};
+use state_core::{BackendInfo, CountOptions, Health, HealthStatus, MemoryUsage, Result};
+use tokio::time::Instant;
 
 use super::Inner;
 use super::ask::one;
 use crate::client::{Body, Repeat, Request, Target};
 use crate::info::Info;
+use crate::server_info::{NodeInfo, NodeRole};
 
 impl Inner {
     pub(super) fn info(&self) -> BackendInfo {
         BackendInfo::new("redis", self.namespace.clone())
             .with_location(self.config.redacted_url())
-            .with_server(concat!("state-redis ", env!("CARGO_PKG_VERSION")))
+            .with_server(self.server.as_ref())
     }
 
     pub(super) async fn ping(&self) -> Result<()> {
         self.ask("ping", Target::Any, redis::cmd("PING")).await.map(drop)
     }
 
-    /// Entries of this namespace, and the memory of all primaries.
+    /// Asks every server how it is. A user who may not ask gets what a `PING` tells.
+    pub(super) async fn healthy(&self) -> Health {
+        let started = Instant::now();
+        let pinged = self.ping().await;
+        let round_trip = started.elapsed();
+        if let Err(error) = pinged {
+            return Health::new(HealthStatus::Unhealthy, error.to_string());
+        }
+        let told = self.client.server_info().await.unwrap_or_default();
+        let primaries = self.client.nodes();
+        let lost =
+            |address: &&String| primaries.iter().any(|node| node.as_str() == address.as_str());
+        let mut health = if let Some(address) = told.unreachable.iter().find(lost) {
+            Health::new(HealthStatus::Unhealthy, format!("{address}: the primary does not answer"))
+        } else {
+            let mut troubles: Vec<String> =
+                told.nodes.iter().flat_map(NodeInfo::troubles).collect();
+            let silent = |address| format!("{address}: the replica does not answer");
+            troubles.extend(told.unreachable.iter().map(silent));
+            for node in &told.nodes {
+                let (got, wanted) = (node.replicas, self.config.strong_replicas);
+                if node.role == NodeRole::Primary && got < wanted {
+                    let short = format!("{}: {got} of {wanted} replicas", node.address);
+                    troubles.push(format!("{short} that strong writes wait for"));
+                }
+            }
+            if troubles.is_empty() {
+                Health::healthy()
+            } else {
+                Health::new(HealthStatus::Degraded, troubles.join("; "))
+            }
+        };
+        health.round_trip = Some(round_trip);
+        health
+    }
+
+    /// The entries of this namespace are counted; memory, its limit and the append-only files are
+    /// those of all primaries with everything that they hold, whoever it belongs to.
     pub(super) async fn memory(&self) -> Result<MemoryUsage> {
         let entries = self.count(&CountOptions::default()).await?;
-        let (mut used, mut limit) = (0, 0);
+        let (mut used, mut limit, mut disk) = (0, 0, 0);
         for node in self.client.nodes() {
             let mut command = redis::cmd("INFO");
-            command.arg("memory");
-            let reply = self.ask(Operation::Count.name(), Target::Node(node), command).await?;
-            let info = Info::read(&reply);
-            used += info.number::<u64>("used_memory").unwrap_or(0);
-            limit += info.number::<u64>("maxmemory").unwrap_or(0);
+            command.arg("memory").arg("persistence");
+            let reply = self.ask("memory_usage", Target::Node(node.clone()), command).await?;
+            let node = NodeInfo::read(node.as_str(), &Info::read(&reply));
+            used += node.memory_bytes;
+            limit += node.memory_limit_bytes.unwrap_or(0);
+            disk += node.append_only_file_bytes;
         }
-        let usage = MemoryUsage::new(entries, used);
+        let usage = MemoryUsage::new(entries, used).with_disk_bytes(disk);
         Ok(if limit > 0 { usage.with_memory_limit_bytes(limit) } else { usage })
     }
 

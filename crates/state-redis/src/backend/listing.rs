@@ -179,15 +179,7 @@ impl Inner {
     }
 
     pub(super) async fn with_lifetimes(&self, keys: Vec<Key>) -> Result<Vec<Meta>> {
-        let options = GetOptions::new().with_head(true).with_expiry(true);
-        let entries = self.get_each(&keys, &options).await?;
-        let mut items = Vec::with_capacity(keys.len());
-        for (key, entry) in keys.into_iter().zip(entries) {
-            if let Some(entry) = entry? {
-                items.push(Meta::new(key).with_version(entry.version).with_expires(entry.expires));
-            }
-        }
-        Ok(items)
+        self.metas(keys, &GetOptions::new().with_head(true).with_expiry(true)).await
     }
 
     /// Counts each key once, by a 128-bit hash of it.

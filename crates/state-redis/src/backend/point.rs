@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::Value;
 use state_core::{
     DeleteOptions, Deleted, Entry, Error, ErrorKind, GetOptions, IncrementOptions, Incremented,
-    Key, LifetimeOn, OpDigest, Operation, Outcome, Precondition, PutOptions, Resend, Result,
+    Key, LifetimeOn, Meta, OpDigest, Operation, Outcome, Precondition, PutOptions, Resend, Result,
     TouchOptions, Version, Written,
 };
 
@@ -430,10 +430,18 @@ pub(super) fn read_plain(value: Value, head: bool) -> Result<Option<Entry>> {
 }
 
 pub(super) fn read_answer(answer: &Answer, head: bool) -> Result<Option<Entry>> {
-    let [stored, deadline, remaining] = answer.rest.as_slice() else { return Ok(None) };
+    let [stored, deadline, remaining, _] = answer.rest.as_slice() else { return Ok(None) };
     let entry = read_plain(Value::BulkString(stored.to_vec()), head)?;
     let expires = expires(deadline, remaining)?;
     Ok(entry.map(|entry| entry.with_expires(expires)))
+}
+
+/// What a listing tells of the entry at `key`.
+pub(super) fn read_meta(key: Key, answer: &Answer) -> Result<Option<Meta>> {
+    let Some(entry) = read_answer(answer, true)? else { return Ok(None) };
+    let stored: u64 = number(answer.item(3)?)?;
+    let meta = Meta::new(key).with_version(entry.version).with_expires(entry.expires);
+    Ok(Some(meta.with_value_bytes(stored.saturating_sub(frame::HEADER_BYTES as u64))))
 }
 
 pub(super) fn version(bytes: &[u8]) -> Result<Version> {

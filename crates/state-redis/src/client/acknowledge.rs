@@ -4,6 +4,7 @@
 //! command of the same connection was done. So a write that turned out to be none (a delete of
 //! what another client has deleted) is answered for as well.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, Value};
@@ -13,6 +14,7 @@ use super::{Body, Client, Repeat, Reply, Request, Target, Wait};
 use crate::connect::{Exclusive, Trouble};
 use crate::errors::{Fault, Sent};
 use crate::info::Info;
+use crate::server_info::NodeInfo;
 
 /// The first version that knows `WAITAOF`; Valkey says that it is like this version from its first.
 const WAITAOF_SINCE: (u32, u32) = (7, 2);
@@ -80,7 +82,7 @@ fn syncs(answer: &Value) -> bool {
 
 /// What every primary offers, as far as it depends on its version, its settings and the rights of
 /// the user.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Offers {
     /// Waiting for replicas.
     pub(crate) replicas: bool,
@@ -88,6 +90,8 @@ pub(crate) struct Offers {
     pub(crate) disk: bool,
     /// An append-only file.
     pub(crate) durable: bool,
+    /// What the first of them says about itself, in one line.
+    pub(crate) server: Arc<str>,
 }
 
 impl Client {
@@ -96,22 +100,26 @@ impl Client {
     /// # Errors
     /// When one cannot be reached; what it refuses to say it does not offer.
     pub(crate) async fn offers(&self) -> Result<Offers> {
-        let mut offers = Offers { replicas: true, disk: true, durable: true };
+        let mut offers =
+            Offers { replicas: true, disk: true, durable: true, server: Arc::default() };
         for node in self.nodes() {
             let mut wait = redis::cmd("WAIT");
             wait.arg(0).arg(1);
             let mut info = redis::cmd("INFO");
-            info.arg("server").arg("persistence");
+            info.arg("server").arg("persistence").arg("replication");
             let mut wait_disk = redis::cmd("WAITAOF");
             wait_disk.arg(0).arg(0).arg(1);
             let body = Body::Pipeline(vec![wait, info, wait_disk]);
-            let request = Request::new("connect", Target::Node(node), body);
+            let request = Request::new("connect", Target::Node(node.clone()), body);
             let reply = self.send(request.with_repeat(Repeat::Safe)).await?;
             let Reply::Many(answers) = reply else { continue };
             let [wait, info, wait_disk] = answers.as_slice() else { continue };
             let info = Info::read(info.as_ref().unwrap_or(&Value::Nil));
             offers.replicas &= wait.is_ok();
             offers.durable &= info.flag("aof_enabled");
+            if offers.server.is_empty() && info.version().is_some() {
+                offers.server = NodeInfo::read(node.as_str(), &info).summary().into();
+            }
             offers.disk &= info.flag("aof_enabled") && wait_disk.is_ok();
         }
         Ok(offers)

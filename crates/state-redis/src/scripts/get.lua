@@ -2,7 +2,8 @@
 -- KEYS: entry, fencing marks beside it, log where there is one and the entry is touched.
 -- ARGV: whether only the head is read ('1'), touch mode ('' for none) and lifetime, lease, token,
 --       what is noted.
--- Returns: {'ok', frame, deadline in Unix ms (-1 for none), remaining ms} | {'ok'} when absent | {'fenced'} |
+-- Returns: {'ok', frame, deadline in Unix ms (-1 for none), remaining ms, bytes stored} | {'ok'} when absent |
+--          {'fenced'} |
 --          {'invalid', reason}.
 -- Atomic: the whole script.
 local head, mode, ms, lease, token = unpack(ARGV)
@@ -22,4 +23,6 @@ if mode ~= '' then
   relive(KEYS[1], mode, ms)
   note_touch(noted, KEYS[1])
 end
-return {'ok', frame, redis.call('PEXPIRETIME', KEYS[1]), redis.call('PTTL', KEYS[1])}
+local size = #frame
+if head == '1' then size = redis.call('STRLEN', KEYS[1]) end
+return {'ok', frame, redis.call('PEXPIRETIME', KEYS[1]), redis.call('PTTL', KEYS[1]), size}

@@ -1,0 +1,186 @@
+//! What the servers say about themselves.
+
+use std::time::Duration;
+
+use crate::info::Info;
+
+/// What the servers of a store say about themselves.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ServerInfo {
+    /// Those that answered, primaries and the replicas that reads may go to.
+    pub nodes: Vec<NodeInfo>,
+    /// The addresses of those that did not.
+    pub unreachable: Vec<String>,
+}
+
+/// The program that a server runs.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Product {
+    /// Redis.
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+/// What a server is for.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum NodeRole {
+    /// It takes writes.
+    Primary,
+    /// It follows a primary.
+    Replica,
+}
+
+/// What one server says about itself.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NodeInfo {
+    /// `host:port`, or the path of a Unix socket.
+    pub address: String,
+    /// The program it runs.
+    pub product: Product,
+    /// The version of that program.
+    pub version: String,
+    /// What it is for.
+    pub role: NodeRole,
+    /// `standalone` (also under Sentinel) or `cluster`.
+    pub mode: String,
+    /// For how long it has run.
+    pub uptime: Duration,
+    /// Clients that are connected, those of others included.
+    pub clients: u64,
+    /// Bytes of memory that all its data takes.
+    pub memory_bytes: u64,
+    /// The most it may take, where there is a limit.
+    pub memory_limit_bytes: Option<u64>,
+    /// What it removes when that is reached, as `maxmemory-policy` names it.
+    pub eviction: String,
+    /// Whether it keeps an append-only file.
+    pub append_only_file: bool,
+    /// Bytes of that file; 0 without one.
+    pub append_only_file_bytes: u64,
+    /// Whether its last write to disk went wrong, of the file or of a snapshot.
+    pub persistence_failed: bool,
+    /// Of a primary: replicas that are connected.
+    pub replicas: u32,
+    /// Of a replica: whether its link to the primary is up.
+    pub link_up: Option<bool>,
+    /// How far its replication has come, in bytes since the data began.
+    pub replication_offset: u64,
+}
+
+impl Product {
+    /// Its name, as shown to people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis",
+            Self::Valkey => "Valkey",
+        }
+    }
+}
+
+impl NodeRole {
+    /// Its name, as shown to people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+impl NodeInfo {
+    /// Reads what the server at `address` said.
+    pub(crate) fn read(address: &str, info: &Info) -> Self {
+        let text = |name| info.field(name).unwrap_or_default().to_owned();
+        let number = |name| info.number::<u64>(name).unwrap_or(0);
+        let valkey = info.field("valkey_version");
+        let failed = |name| info.field(name).is_some_and(|status| status != "ok");
+        let replica = info.field("role") == Some("slave");
+        Self {
+            address: address.to_owned(),
+            product: if valkey.is_some() { Product::Valkey } else { Product::Redis },
+            version: valkey.map_or_else(|| text("redis_version"), str::to_owned),
+            role: if replica { NodeRole::Replica } else { NodeRole::Primary },
+            mode: info.field("redis_mode").or(info.field("server_mode")).unwrap_or("").to_owned(),
+            uptime: Duration::from_secs(number("uptime_in_seconds")),
+            clients: number("connected_clients"),
+            memory_bytes: number("used_memory"),
+            memory_limit_bytes: info.number("maxmemory").filter(|limit| *limit > 0),
+            eviction: text("maxmemory_policy"),
+            append_only_file: info.flag("aof_enabled"),
+            append_only_file_bytes: number("aof_current_size"),
+            persistence_failed: failed("aof_last_write_status")
+                || failed("aof_last_bgrewrite_status")
+                || failed("rdb_last_bgsave_status"),
+            replicas: info.number("connected_slaves").unwrap_or(0),
+            link_up: info.field("master_link_status").map(|status| status == "up"),
+            replication_offset: number("master_repl_offset"),
+        }
+    }
+
+    /// In one line: program, version, role and persistence.
+    pub(crate) fn summary(&self) -> String {
+        let file = if self.append_only_file { "append-only file" } else { "no append-only file" };
+        let (product, version, role) = (self.product.name(), &self.version, self.role.name());
+        format!("{product} {version}, {}, {role}, {file}", self.mode)
+    }
+
+    /// What needs attention, for people; nothing of an untroubled server.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if self.persistence_failed {
+            troubles.push("its last write to disk failed");
+        }
+        if self.link_up == Some(false) {
+            troubles.push("its link to the primary is down");
+        }
+        let nearly = |limit: u64| self.memory_bytes >= limit - limit / 20;
+        if self.memory_limit_bytes.is_some_and(nearly) {
+            troubles.push("its memory is nearly full");
+        }
+        if self.memory_limit_bytes.is_some() && self.eviction.starts_with("allkeys") {
+            troubles.push("it may evict any key, leases and fencing marks included");
+        }
+        troubles.into_iter().map(|trouble| format!("{}: {trouble}", self.address)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::*;
+
+    fn node(text: &str) -> NodeInfo {
+        NodeInfo::read("10.0.0.1:6379", &Info::read(&Value::BulkString(text.into())))
+    }
+
+    #[test]
+    fn a_quiet_primary_has_no_troubles() {
+        let node = node(
+            "redis_version:7.0.15\r\nredis_mode:standalone\r\nuptime_in_seconds:60\r\n\
+             connected_clients:3\r\nused_memory:1000\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n\
+             aof_enabled:1\r\naof_last_write_status:ok\r\nrdb_last_bgsave_status:ok\r\nrole:master\r\n\
+             connected_slaves:2\r\nmaster_repl_offset:77\r\n",
+        );
+        assert_eq!(node.summary(), "Redis 7.0.15, standalone, primary, append-only file");
+        assert_eq!((node.role, node.replicas, node.link_up), (NodeRole::Primary, 2, None));
+        assert_eq!((node.memory_limit_bytes, node.uptime), (None, Duration::from_secs(60)));
+        assert!(node.troubles().is_empty());
+    }
+
+    #[test]
+    fn what_needs_attention_is_told() {
+        let node = node(
+            "redis_version:7.2.4\r\nvalkey_version:8.0.1\r\nserver_mode:cluster\r\nused_memory:96\r\n\
+             maxmemory:100\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:0\r\n\
+             rdb_last_bgsave_status:err\r\nrole:slave\r\nmaster_link_status:down\r\n",
+        );
+        assert_eq!(node.summary(), "Valkey 8.0.1, cluster, replica, no append-only file");
+        assert_eq!(node.troubles().len(), 4, "{:?}", node.troubles());
+    }
+}
