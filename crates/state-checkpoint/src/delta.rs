@@ -10,9 +10,9 @@ use crate::script::{Op, Script};
 /// Takes time in proportion to both lengths, and memory in proportion to what lies between the
 /// ends that stayed.
 pub(crate) fn diff(old: &[u8], new: &[u8], fresh: &mut Vec<u8>) -> Script {
-    let prefix = common(old.iter(), new.iter());
+    let prefix = common_prefix(old, new);
     let (old_rest, new_rest) = (tail(old, prefix), tail(new, prefix));
-    let suffix = common(old_rest.iter().rev(), new_rest.iter().rev());
+    let suffix = common_suffix(old_rest, new_rest);
     let old_middle = head(old_rest, old_rest.len() - suffix);
     let new_middle = head(new_rest, new_rest.len() - suffix);
 
@@ -30,9 +30,24 @@ pub(crate) fn diff(old: &[u8], new: &[u8], fresh: &mut Vec<u8>) -> Script {
     script
 }
 
-/// How many items are the same from the beginning on.
-fn common<'a>(one: impl Iterator<Item = &'a u8>, other: impl Iterator<Item = &'a u8>) -> usize {
-    one.zip(other).take_while(|(a, b)| a == b).count()
+/// Bytes that are compared at once.
+const STRIDE: usize = 64;
+
+/// How many bytes are the same from the beginning on.
+fn common_prefix(one: &[u8], other: &[u8]) -> usize {
+    let strides = one.chunks_exact(STRIDE).zip(other.chunks_exact(STRIDE));
+    let whole = strides.take_while(|(a, b)| a == b).count() * STRIDE;
+    let rest = tail(one, whole).iter().zip(tail(other, whole));
+    whole + rest.take_while(|(a, b)| a == b).count()
+}
+
+/// How many bytes are the same from the end back.
+fn common_suffix(one: &[u8], other: &[u8]) -> usize {
+    let strides = one.rchunks_exact(STRIDE).zip(other.rchunks_exact(STRIDE));
+    let whole = strides.take_while(|(a, b)| a == b).count() * STRIDE;
+    let rest = |bytes: &'_ [u8]| bytes.len() - whole;
+    let one = head(one, rest(one)).iter().rev();
+    whole + one.zip(head(other, rest(other)).iter().rev()).take_while(|(a, b)| a == b).count()
 }
 
 fn head(bytes: &[u8], end: usize) -> &[u8] {
@@ -97,6 +112,20 @@ mod tests {
         let (_, fresh) = check(&vec![7; 100_000], &vec![7; 70_001]);
         assert_eq!(fresh, 0);
         check(&[0; 1_000], &[[0; 500].as_slice(), &[1; 900], &[0; 700]].concat());
+    }
+
+    #[test]
+    fn ends_of_every_length_are_found() {
+        let same: Vec<u8> = (0..200_u8).collect();
+        for len in 0..200 {
+            let (mut front, mut back) = (same.clone(), same.clone());
+            front[len] ^= 0xff;
+            back[199 - len] ^= 0xff;
+            assert_eq!(common_prefix(&same, &front), len);
+            assert_eq!(common_prefix(&same, &same[..len]), len);
+            assert_eq!(common_suffix(&same, &back), len);
+            assert_eq!(common_suffix(&same, &same[200 - len..]), len);
+        }
     }
 
     proptest! {

@@ -30,12 +30,18 @@ mod engine;
 
 mod backend;
 
+mod thread;
+
 pub use backend::BackendThreads;
 pub use engine::Checkpoints;
 pub use ids::CheckpointIds;
 pub use options::CheckpointOptions;
 pub use record::{rebind_record, record_digest};
 pub use segment::{SEGMENT_BYTES_MAX, TAIL_BYTES_MAX, open_segment, raw_segment, seal_segment};
+#[cfg(feature = "json")]
+pub use thread::JsonFields;
+pub use thread::{Fields, Saved, StateFormat, Thread, Threads};
+
 pub use store::{
     Append, AppendWrites, Appended, Bases, Content, CopyRecords, CopyThread, Found, Keep, Life,
     Load, Loaded, NewWrite, PagePosition, Part, ReadPage, RecordPage, Remove, Removed,

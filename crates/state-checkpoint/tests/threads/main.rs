@@ -5,3 +5,4 @@ mod following;
 mod keeping;
 #[cfg(test)]
 mod stand;
+mod typed;
