@@ -1,6 +1,6 @@
 //! Following threads by the changes of their rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -20,6 +20,9 @@ struct Follower {
     store: BackendThreads,
     /// The generation that was last seen alive.
     alive: HashMap<ThreadId, u64>,
+    /// The marks of unfinished copies: the rows of such a generation are told as one change in the
+    /// end, however late they are read.
+    copies: HashSet<Key>,
     /// What was told last: rows of one change follow each other.
     last: Option<ThreadEvent>,
 }
@@ -34,7 +37,8 @@ impl BackendThreads {
         };
         let scope = thread.map_or(Scope::All, |thread| Scope::Partition(keys::partition(&thread)));
         let events = watch.watch(WatchOptions::new("").with_scope(scope)).await?;
-        let follower = Follower { store: self.clone(), alive: HashMap::new(), last: None };
+        let (alive, copies) = (HashMap::new(), HashSet::new());
+        let follower = Follower { store: self.clone(), alive, copies, last: None };
         let told = stream::unfold((events, follower), |(mut events, mut follower)| async move {
             loop {
                 let told = match events.next().await? {
@@ -82,7 +86,17 @@ impl Follower {
 
     async fn put(&mut self, key: &Key) -> Result<Option<ThreadEvent>> {
         let Some(thread) = Self::thread(key) else { return Ok(None) };
+        if keys::is_unfinished(key.name()) {
+            if self.copies.len() >= THREADS_MAX {
+                self.copies.clear();
+            }
+            self.copies.insert(key.clone());
+            return Ok(None);
+        }
         let Some((generation, kind, rest)) = keys::parse(key.name()) else { return Ok(None) };
+        if self.copies.contains(&keys::unfinished(&thread, generation)) {
+            return Ok(None);
+        }
         let place = match kind {
             keys::RECORD => checkpoint_of(rest),
             keys::WRITES => keys::writes_of(rest),
@@ -106,6 +120,7 @@ impl Follower {
             return Ok(Some(ThreadEvent::Deleted(thread)));
         }
         if keys::is_unfinished(key.name()) {
+            self.copies.remove(key);
             let head = self.store.head(&thread, Consistency::Strong).await?;
             return Ok(head.map(|_| ThreadEvent::Changed(thread)));
         }
