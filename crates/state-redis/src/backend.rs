@@ -3,6 +3,7 @@
 mod ask;
 mod batch;
 mod driver;
+mod follow;
 mod hashes;
 mod index;
 mod inside;
@@ -90,6 +91,7 @@ impl Inner {
             (offers.disk, Capability::AckFsync),
             (offers.durable, Capability::Durable),
             (layout.index, Capability::OrderedList),
+            (layout.log.is_some(), Capability::WatchLog),
         ] {
             if offered {
                 capabilities = capabilities.with(capability);

@@ -9,6 +9,7 @@ mod frame;
 mod info;
 mod keys;
 mod layout;
+mod log;
 mod retry;
 mod scripts;
 mod server_info;

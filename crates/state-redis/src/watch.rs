@@ -37,7 +37,7 @@ struct Arrival<'a> {
 }
 
 /// Whether a clear may have met keys that a watch covers.
-fn meets(watched: &WatchOptions, prefix: &[u8], scope: &Scope) -> bool {
+pub(crate) fn meets(watched: &WatchOptions, prefix: &[u8], scope: &Scope) -> bool {
     let prefixes_meet = prefix.starts_with(&watched.prefix) || watched.prefix.starts_with(prefix);
     let scopes_meet = match (scope, &watched.scope) {
         (Scope::All, _) | (_, Scope::All) => true,

@@ -1,13 +1,14 @@
 //! Writing the change log: what is not about one key.
 
 use bytes::Bytes;
-use state_core::{ClearOptions, Error, Key, Operation, Result, Scope};
+use state_core::{ClearOptions, Key, Operation, Result, Scope};
 
 use super::Inner;
 use super::ask::{Ask, How};
 use super::batch::Item;
 use crate::client::Role;
 use crate::frame;
+use crate::log::scope_text;
 use crate::scripts::{self, Answer};
 
 /// The last id of the log of each bucket after a clear was noted there.
@@ -36,9 +37,9 @@ impl Inner {
             id,
         ];
         let mut marks = vec![Bytes::new(); buckets.count()];
-        for (bucket, id) in self.mark(Operation::Clear, chosen, fields).await? {
+        for (bucket, answer) in self.mark(Operation::Clear, chosen, fields).await? {
             if let Some(mark) = marks.get_mut(bucket) {
-                *mark = id;
+                *mark = answer.item(0)?.clone();
             }
         }
         Ok(marks)
@@ -57,13 +58,13 @@ impl Inner {
     }
 
     /// Appends an event of `fields` to the log of each of these buckets, or begins the logs that have
-    /// not begun; the last id of each.
+    /// not begun; for each what the script tells of its end.
     pub(super) async fn mark(
         &self,
         operation: Operation,
         chosen: Vec<usize>,
         fields: Vec<Bytes>,
-    ) -> Result<Vec<(usize, Bytes)>> {
+    ) -> Result<Vec<(usize, Answer)>> {
         let Some(buckets) = self.keys.buckets() else { return Ok(Vec::new()) };
         let mut items = Vec::with_capacity(chosen.len());
         for bucket in chosen {
@@ -74,10 +75,8 @@ impl Inner {
             items.push(Item::script(log, ask, bucket));
         }
         let sent = self.send_batch(operation, Role::Primary, items).await?;
-        let ids = sent.into_iter().map(|(item, answer)| {
-            Ok((item.into_read(), Answer::read(answer?.0)?.item(0)?.clone()))
-        });
-        ids.collect()
+        let ends = sent.into_iter();
+        ends.map(|(item, answer)| Ok((item.into_read(), Answer::read(answer?.0)?))).collect()
     }
 
     /// The buckets that hold keys of `scope`.
@@ -88,14 +87,4 @@ impl Inner {
             _ => (0..buckets.count()).collect(),
         }
     }
-}
-
-/// A scope as events tell it.
-fn scope_text(scope: &Scope) -> Result<Bytes> {
-    Ok(match scope {
-        Scope::All => Bytes::from_static(b"a"),
-        Scope::Unpartitioned => Bytes::from_static(b"u"),
-        Scope::Partition(name) => [b"p", name.as_ref()].concat().into(),
-        _ => return Err(Error::unsupported("this scope")),
-    })
 }

@@ -1,5 +1,6 @@
 //! Following changes, and telling those who do of clears.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -23,7 +24,12 @@ const PLACES_MAX: u32 = 500_000;
 #[async_trait]
 impl Watch for RedisBackend {
     async fn watch(&self, options: WatchOptions) -> Result<BoxStream<'static, Result<WatchEvent>>> {
-        let watched = self.inner.watch_changes(options).await;
+        let inner = Arc::clone(&self.inner);
+        let watched = if inner.layout.log.is_some() {
+            inner.watch_log(options).await
+        } else {
+            inner.watch_changes(options).await
+        };
         watched.map_err(|error| error.with_op("watch"))
     }
 }
@@ -58,6 +64,10 @@ impl Inner {
             begun: Instant::now(),
             renewed_ms: AtomicU64::new(0),
         };
+        if self.layout.log.is_some() {
+            // The log tells of it.
+            return announced;
+        }
         let mut id = [0; 16];
         if getrandom::fill(&mut id).is_err() {
             return announced;
