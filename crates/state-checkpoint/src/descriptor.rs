@@ -180,3 +180,67 @@ impl Stub {
 pub(crate) const fn base_depth(depth: u64) -> u64 {
     depth & depth.wrapping_sub(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Op;
+
+    /// The bytes that describe the versions of a list which grows by `piece` bytes each time.
+    fn described(versions: u64, piece: u64) -> Vec<u64> {
+        let mut chain: Vec<(u64, Script)> = Vec::new();
+        let (mut total, mut totals) = (0, Vec::new());
+        let (mut fresh, mut len) = (Vec::new(), 2);
+        for version in 0..versions {
+            let at = version * piece;
+            let mut script = Script::default();
+            script.push(Op::Copy { offset: 0, len: len - 1 });
+            let segment = Address { segment: at / 4_096, offset: at % 4_096 };
+            script.push(Op::Stored { at: segment, len: piece });
+            script.push(Op::Copy { offset: len - 1, len: 1 });
+            len += piece;
+            let depth = version + 1;
+            while let Some((before, step)) = chain.last()
+                && *before > base_depth(depth)
+            {
+                script = step.then(&script);
+                chain.pop();
+            }
+            let base = Some(Base { version, depth });
+            let descriptor = Descriptor { kind: Arc::from("json"), check: 0, base, script };
+            fresh.clear();
+            total += (descriptor.encode(&mut fresh).len() + fresh.len()) as u64;
+            totals.push(total);
+            chain.push((depth, descriptor.script));
+        }
+        totals
+    }
+
+    #[test]
+    fn describing_a_version_costs_the_same_at_any_length() {
+        let totals = described(100_000, 600);
+        let each = |versions: usize| totals[versions - 1] / versions as u64;
+        println!(
+            "bytes a version: {} of 1,000, {} of 10,000, {} of 100,000",
+            each(1_000),
+            each(10_000),
+            each(100_000)
+        );
+        assert!(each(1_000) < 40, "{}", each(1_000));
+        // Doubling adds at most the steps of one more level: never a multiple.
+        assert!(each(100_000) < 2 * each(1_000), "{} then {}", each(1_000), each(100_000));
+    }
+
+    #[test]
+    fn a_chain_is_left_after_as_many_steps_as_its_depth_has_bits() {
+        for depth in [1_u64, 7, 8, 255, 256, 99_999, 100_000] {
+            let mut steps = 0;
+            let mut at = depth;
+            while at > 0 {
+                at = base_depth(at);
+                steps += 1;
+            }
+            assert_eq!(steps, depth.count_ones());
+        }
+    }
+}

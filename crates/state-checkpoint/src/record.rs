@@ -199,3 +199,96 @@ fn open(record: &[u8], place: u64) -> Result<(u64, &[u8])> {
 fn later() -> Error {
     Error::new(ErrorKind::Unsupported, "the record of a checkpoint is of a later version")
 }
+
+#[cfg(test)]
+mod tests {
+    use state_core::Timestamp;
+    use state_core::checkpoint::ChannelVersion;
+
+    use super::*;
+    use crate::store::Bases;
+
+    fn record() -> Record {
+        let mut checkpoint = Checkpoint::new(
+            "1ec9414c-232a-6b00-b3c8-9f6bdecad847",
+            Timestamp::from_unix_ms(1_780_000_000_000),
+        )
+        .with_channel("messages", "3.0.5")
+        .with_channel("empty", 2)
+        .with_channel("float", 0.5)
+        .with_seen("agent", "messages", "3.0.5")
+        .with_seen("agent", "gone", ChannelVersion::Int(-1))
+        .with_updated(["messages", "gone"]);
+        checkpoint.body = None;
+        let refs = [
+            ("messages", ValueRef::New(1)),
+            ("empty", ValueRef::Empty),
+            ("float", ValueRef::ByPlace),
+        ];
+        Record {
+            checkpoint,
+            metadata: Metadata::new().with("source", "loop").with("step", 3).with("ok", true),
+            parent: Some("1ec9414c-232a-6b00-b3c8-9f6bdecad846".into()),
+            refs: refs.into_iter().map(|(name, value)| (Arc::from(name), value)).collect(),
+            body: BodyRef::Inline(Payload::new("json", "{}")),
+        }
+    }
+
+    fn place() -> (ThreadId, CheckpointNamespace, CheckpointId) {
+        ("thread".into(), "child".into(), "1ec9414c-232a-6b00-b3c8-9f6bdecad847".into())
+    }
+
+    fn encoded() -> Bytes {
+        let (thread, namespace, _) = place();
+        record().encode(&thread, &namespace, 7, &Compression::none()).unwrap()
+    }
+
+    fn decode(body: Bytes) -> Result<Record> {
+        let (thread, namespace, id) = place();
+        let bases = Bases { version: 40, ..Bases::default() };
+        Record::decode(&Part { bases, body }, &thread, &namespace, &id)
+    }
+
+    #[test]
+    fn a_record_comes_back_with_its_numbers_in_place() {
+        let mut expected = record();
+        expected.refs.insert("messages".into(), ValueRef::Version(41));
+        assert_eq!(decode(encoded()).unwrap(), expected);
+        assert_eq!(record_digest(&encoded()).unwrap(), 7);
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_frozen_file() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/record-1.bin");
+        if std::env::var_os("WRITE_MISSING_GOLDEN").is_some() && !std::fs::exists(path).unwrap() {
+            std::fs::write(path, encoded()).unwrap();
+        }
+        assert_eq!(std::fs::read(path).unwrap(), encoded());
+    }
+
+    #[test]
+    fn a_flipped_bit_and_a_cut_are_found() {
+        let whole = encoded();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let kind = decode(flipped.into()).map_err(|error| error.kind());
+            let expected = if bit < 8 { ErrorKind::Unsupported } else { ErrorKind::Corrupt };
+            assert_eq!(kind, Err(expected), "bit {bit}");
+        }
+        for len in 0..whole.len() {
+            assert!(decode(whole.slice(..len)).is_err(), "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_good_in_its_place_only() {
+        let (thread, namespace, id) = place();
+        let other = ThreadId::new("other");
+        let part = |body| Part { bases: Bases::default(), body };
+        let moved = Record::decode(&part(encoded()), &other, &namespace, &id);
+        assert_eq!(moved.unwrap_err().kind(), ErrorKind::Corrupt);
+        let rebound = rebind_record(&encoded(), &thread, &other, &namespace, &id).unwrap();
+        Record::decode(&part(rebound), &other, &namespace, &id).unwrap();
+    }
+}

@@ -1,4 +1,4 @@
-//! Typed threads.
+//! Typed threads: states that are saved, found again and branched from.
 
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
