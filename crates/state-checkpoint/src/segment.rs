@@ -72,6 +72,7 @@ pub(crate) fn pack<'a>(
 mod tests {
     use super::*;
 
+    #[cfg(feature = "zstd")]
     fn zstd() -> Compression {
         Compression::new(CompressionId::Zstd).with_threshold_bytes(64)
     }
@@ -89,6 +90,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "zstd")]
     fn what_does_not_shrink_is_stored_as_it_is() {
         let frame = seal_segment(b"short", &zstd()).unwrap();
         assert_eq!(frame, raw_segment(b"short"));
