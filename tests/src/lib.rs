@@ -19,6 +19,10 @@ pub mod redis_histories;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_looking;
 #[cfg(all(unix, feature = "servers"))]
+pub mod redis_messages;
+#[cfg(all(unix, feature = "servers"))]
 mod redis_stage;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_watch;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
-use state_tests::{redis_budgets, redis_failover, redis_faults, redis_histories};
+use state_tests::{
+    redis_budgets, redis_failover, redis_faults, redis_histories, redis_messages, redis_watch,
+};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
@@ -15,6 +17,8 @@ fn main() -> ExitCode {
     trials.extend(redis_faults::trials(Setup::Cluster));
     trials.extend(redis_failover::trials(Setup::Cluster));
     trials.extend(redis_histories::trials(Setup::Cluster));
+    trials.extend(redis_messages::trials(Setup::Cluster));
+    trials.extend(redis_watch::trials(Setup::Cluster));
     for (name, check) in [
         ("harness::a_failover_makes_another_primary", fail_over as fn() -> Result<(), Failed>),
         ("harness::a_replica_replaces_a_killed_primary", replace_killed),

@@ -167,7 +167,8 @@ impl Client {
         node.point().connection().await.map(drop)
     }
 
-    fn turn(&self) -> usize {
+    /// Grows by one with every use, so that users take turns.
+    pub(crate) fn turn(&self) -> usize {
         self.shared.turn.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -267,7 +267,7 @@ pub(crate) fn base_of(stored: &[u8]) -> Option<&[u8]> {
 }
 
 /// Escapes everything but letters, digits, `_`, `.` and `-`.
-fn escape_strict(bytes: &[u8], out: &mut BytesMut) {
+pub(crate) fn escape_strict(bytes: &[u8], out: &mut BytesMut) {
     for byte in bytes {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-' => out.put_u8(*byte),
@@ -322,7 +322,7 @@ fn unescape(tag: &[u8]) -> Option<Bytes> {
 }
 
 /// Escapes what has a meaning in a pattern.
-fn escape_glob(bytes: &[u8], out: &mut BytesMut) {
+pub(crate) fn escape_glob(bytes: &[u8], out: &mut BytesMut) {
     for byte in bytes {
         if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'^' | b'-') {
             out.put_u8(b'\\');

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
 use state_core::{Namespace, Result};
 
 use crate::backend::RedisBackend;
@@ -9,6 +11,7 @@ use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::{KeySpace, Placement};
 use crate::layout::{self, NamespaceOptions};
+use crate::pubsub::{self, Channels, Delivery, SubscribeOptions};
 use crate::server_info::ServerInfo;
 
 /// A Redis or Valkey installation: one server, a Sentinel group or a cluster.
@@ -96,6 +99,56 @@ impl RedisStore {
     /// `Denied` when the user may not ask (`+info`). A server that cannot be reached is no error.
     pub async fn server_info(&self) -> Result<ServerInfo> {
         self.client.server_info().await
+    }
+
+    /// Publishes `message` on the channel with this literal name, 1 to 1,024 bytes under the key
+    /// prefix: no other prefix shares it. The number of receivers, as the server says; in a cluster
+    /// those at one of its nodes only. One round trip.
+    ///
+    /// Delivery is at most once: who is not subscribed at that moment misses it. What must not be
+    /// missed belongs into an entry, and is followed by a watch.
+    ///
+    /// # Errors
+    /// `Invalid` or `TooLarge` for the channel, `TooLarge` for a message longer than a value may be,
+    /// `Denied`, `Unavailable`. What may have been delivered is not sent again.
+    ///
+    /// # Cancellation
+    /// Dropping the future does not take the message back.
+    pub async fn publish(
+        &self,
+        channel: impl AsRef<[u8]> + Send,
+        message: impl Into<Bytes> + Send,
+    ) -> Result<u64> {
+        let channel = self.channels().channel(channel.as_ref());
+        let (message, max) = (message.into(), self.config.value_bytes_max);
+        let published = async { pubsub::publish(&self.client, &channel?, &message, max).await };
+        published.await.map_err(|error| error.with_op("publish"))
+    }
+
+    /// Subscribes to channels. Every message that is published after this has returned is delivered,
+    /// or a gap is, in the order in which the server sends them. Takes a connection of its own; two
+    /// round trips after connecting.
+    ///
+    /// Delivery is at most once. A lost connection is noticed within 3 s, made again, and told as
+    /// [`Delivery::Gap`]; so is a reader that is more than 1,024 messages behind. The stream ends
+    /// only after an error that trying again cannot mend.
+    ///
+    /// # Errors
+    /// `Invalid` for a subscription to nothing; `Invalid` or `TooLarge` for a name; `Denied`,
+    /// `Unavailable`.
+    ///
+    /// # Cancellation
+    /// Dropping the future or the stream ends the subscription and closes its connection.
+    pub async fn subscribe(
+        &self,
+        options: SubscribeOptions,
+    ) -> Result<BoxStream<'static, Result<Delivery>>> {
+        let subscribed = pubsub::subscribe(self.client.clone(), self.channels(), options).await;
+        subscribed.map_err(|error| error.with_op("subscribe"))
+    }
+
+    fn channels(&self) -> Channels {
+        Channels::new(&self.config.key_prefix)
     }
 
     /// The settings.

@@ -20,9 +20,10 @@ use crate::{duration, key_text};
 ///
 /// A file store keeps a log of its latest changes. This command prints what is retained and ends:
 /// while it runs no other process can have the store open, so a live writer cannot be followed.
-/// A memory store lives in one process, so there is nothing to see in it from here. Stores on a
-/// server do not offer it (exit code 6). Events carry no values. With --json each event is a line
-/// of its own.
+/// A memory store lives in one process, so there is nothing to see in it from here. A store on a
+/// server is followed from now on until this is interrupted; changes that come close together may
+/// be told as one, and a `gap` says that some may have been missed. Events carry no values. With
+/// --json each event is a line of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,9 +37,10 @@ pub(crate) struct Arguments {
     prefix: String,
     #[command(flatten)]
     scope: ScopeArguments,
-    /// Where to begin: `oldest`, `now`, or the token of an event
-    #[arg(long, default_value = "oldest", value_name = "oldest|now|TOKEN", value_parser = parse_from)]
-    from: WatchStart,
+    /// Where to begin: `oldest`, `now`, or the token of an event [default: `oldest` of what is
+    /// retained, and `now` where nothing is]
+    #[arg(long, value_name = "oldest|now|TOKEN", value_parser = parse_from)]
+    from: Option<WatchStart>,
 }
 
 #[derive(Serialize)]
@@ -60,11 +62,21 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let scope = context.scope(&arguments.scope)?;
     let in_memory = context.store_url()? == StoreUrl::Memory;
     let store = context.open(Access::Existing).await?;
-    let watch = store.as_watch().filter(|_| store.capabilities().watch() == WatchLevel::Log);
-    let watch = watch.ok_or_else(|| {
+    let watch = store.as_watch().ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "following changes is not offered by this store")
     })?;
-    if arguments.from == WatchStart::Now {
+    let retained = store.capabilities().watch() == WatchLevel::Log;
+    let usual = if retained { WatchStart::Oldest } else { WatchStart::Now };
+    let from = arguments.from.clone().unwrap_or(usual);
+    let options = WatchOptions::new(prefix).with_scope(scope).with_start(from.clone());
+    if on_server(&context.store_url()?) {
+        let mut events = watch.watch(options).await?;
+        while let Some(event) = events.next().await {
+            show(&event?, context)?;
+        }
+        return Ok(Answer::Yes);
+    }
+    if from == WatchStart::Now {
         context.output.note(if in_memory {
             "nobody else can change a memory store: there is nothing to follow from now on"
         } else {
@@ -73,11 +85,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         });
         return Ok(Answer::Yes);
     }
-    let options = WatchOptions::new(prefix)
-        .with_scope(scope)
-        .with_start(arguments.from.clone())
-        .with_follow(false);
-    let mut events = watch.watch(options).await?;
+    let mut events = watch.watch(options.with_follow(false)).await?;
     let mut last = None;
     while let Some(event) = events.next().await {
         let event = event?;
@@ -86,6 +94,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     }
     note_the_end(last, in_memory, context);
     Ok(Answer::Yes)
+}
+
+/// Whether others can change the store while this command looks at it.
+fn on_server(url: &StoreUrl) -> bool {
+    !matches!(url, StoreUrl::Memory | StoreUrl::File(_))
 }
 
 fn note_the_end(last: Option<ResumeToken>, in_memory: bool, context: &Context) {

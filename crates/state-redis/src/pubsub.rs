@@ -1,0 +1,46 @@
+//! Messages of users' own: publish and subscribe on channels under the key prefix.
+//!
+//! Delivered at most once: who is not subscribed at that moment, or is too slow, misses a message.
+//! In a cluster a message goes to one node, and the nodes tell it each other: a subscription needs
+//! one connection whatever the number of nodes, patterns work, and slots can move under it. What
+//! that costs is that every message crosses every link of the cluster; sharded channels would not,
+//! but know no patterns and need a connection for each node.
+
+mod channel;
+mod options;
+mod subscription;
+
+use bytes::Bytes;
+use state_core::{Error, ErrorKind, Result};
+
+pub(crate) use channel::Channels;
+pub use options::{Delivery, SubscribeOptions};
+pub(crate) use subscription::subscribe;
+
+use crate::client::{Body, Client, Repeat, Reply, Request, Target};
+use crate::scripts::{integer, unlike};
+
+/// The longest name of a channel, and the longest pattern, in bytes.
+pub(crate) const CHANNEL_BYTES_MAX: usize = 1_024;
+
+/// Publishes `message`; the number of receivers, as the server says.
+pub(crate) async fn publish(
+    client: &Client,
+    channel: &[u8],
+    message: &Bytes,
+    message_bytes_max: usize,
+) -> Result<u64> {
+    if message.len() > message_bytes_max {
+        let message = format!("the message has more than {message_bytes_max} bytes");
+        return Err(Error::new(ErrorKind::TooLarge, message));
+    }
+    let mut command = redis::cmd("PUBLISH");
+    command.arg(channel).arg(message.as_ref());
+    let request = Request::new("publish", Target::Any, Body::Command(command));
+    // A message that may have been delivered is not sent again.
+    let request = request.with_repeat(Repeat::OnlyIfNotApplied);
+    match client.send(request).await? {
+        Reply::One(count) => Ok(u64::try_from(integer(&count)?).unwrap_or(0)),
+        Reply::Many(_) => Err(unlike()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Messages of users' own: what is delivered, to whom, and what is told when some may have been missed.
+
+use futures_util::StreamExt;
+use libtest_mimic::{Failed, Trial};
+use state_core::{BoxStream, ErrorKind, Result};
+use state_redis::{Delivery, RedisStore, SubscribeOptions};
+
+use crate::proxy::Ending;
+use crate::redis_stage::{PATIENCE, Play, Stage, trial, until};
+use crate::servers::Setup;
+
+type Deliveries = BoxStream<'static, Result<Delivery>>;
+
+const PLAYS: [(&str, Play); 3] = [
+    ("what_is_published_is_delivered_by_name_and_by_pattern", delivered),
+    ("no_other_prefix_is_met", apart),
+    ("a_lost_connection_is_a_gap", lost),
+];
+
+/// The tests for one setup.
+pub fn trials(setup: Setup) -> Vec<Trial> {
+    let named = |(name, play): (&str, Play)| trial(&format!("messages::{name}"), setup, play);
+    PLAYS.into_iter().map(named).collect()
+}
+
+async fn next(deliveries: &mut Deliveries) -> Result<Delivery, Failed> {
+    let delivered = tokio::time::timeout(PATIENCE, deliveries.next()).await;
+    let delivered = delivered.map_err(|_| Failed::from("nothing was delivered"))?;
+    Ok(delivered.ok_or("the subscription has ended")??)
+}
+
+async fn delivers(
+    deliveries: &mut Deliveries,
+    channel: &[u8],
+    message: &str,
+) -> Result<(), Failed> {
+    let (channel, message) = (channel.to_vec().into(), message.to_owned().into());
+    assert_eq!(next(deliveries).await?, Delivery::Message { channel, message });
+    Ok(())
+}
+
+fn delivered(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        assert_eq!(store.publish("nobody", "1").await?, 0);
+        let mut one = store.subscribe(SubscribeOptions::channel("a*").with_channel("b")).await?;
+        let mut all = store.subscribe(SubscribeOptions::pattern("[ab]?")).await?;
+        for (channel, message) in [("a*", "1"), ("ab", "2"), ("b", "3"), ("a*", "")] {
+            store.publish(channel, message).await?;
+        }
+        for (channel, message) in [("a*", "1"), ("b", "3"), ("a*", "")] {
+            delivers(&mut one, channel.as_bytes(), message).await?;
+        }
+        for (channel, message) in [("a*", "1"), ("ab", "2"), ("a*", "")] {
+            delivers(&mut all, channel.as_bytes(), message).await?;
+        }
+        let nothing = store.subscribe(SubscribeOptions::default()).await.err();
+        assert_eq!(nothing.map(|error| error.kind()), Some(ErrorKind::Invalid));
+        let unnamed = store.publish("", "1").await.err();
+        assert_eq!(unnamed.map(|error| error.kind()), Some(ErrorKind::Invalid));
+        Ok(())
+    })
+}
+
+fn apart(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let mut subscribed = Vec::new();
+        for prefix in ["a", "a:b", "*"] {
+            let mut config = stage.config()?;
+            prefix.clone_into(&mut config.key_prefix);
+            let store = RedisStore::connect_with(config).await?;
+            let deliveries = store.subscribe(SubscribeOptions::pattern("*")).await?;
+            subscribed.push((prefix, store, deliveries));
+        }
+        for (prefix, store, _) in &subscribed {
+            store.publish("b:c", *prefix).await?;
+        }
+        for (prefix, store, deliveries) in &mut subscribed {
+            delivers(deliveries, b"b:c", prefix).await?;
+            store.publish("last", "1").await?;
+            delivers(deliveries, b"last", "1").await?;
+        }
+        Ok(())
+    })
+}
+
+fn lost(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let mut deliveries = store.subscribe(SubscribeOptions::channel("c")).await?;
+        for ending in [Ending::Reset, Ending::Close, Ending::Silence] {
+            stage.end_connections(ending);
+            while next(&mut deliveries).await? != Delivery::Gap {}
+            until("publishing works again", || async { store.publish("c", "1").await.ok() })
+                .await?;
+            let mut message = next(&mut deliveries).await?;
+            while message == Delivery::Gap {
+                message = next(&mut deliveries).await?;
+            }
+            assert!(matches!(message, Delivery::Message { .. }), "{message:?}");
+        }
+        Ok(())
+    })
+}
