@@ -73,6 +73,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         let mut events = watch.watch(options).await?;
         while let Some(event) = events.next().await {
             show(&event?, context)?;
+            // Whoever reads this wants to know now.
+            context.output.flush()?;
         }
         return Ok(Answer::Yes);
     }
