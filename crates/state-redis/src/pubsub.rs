@@ -19,6 +19,7 @@ pub(crate) use subscription::subscribe;
 
 use crate::client::{Body, Client, Repeat, Reply, Request, Target};
 use crate::scripts::{integer, unlike};
+use crate::topology::slot_of;
 
 /// The longest name of a channel, and the longest pattern, in bytes.
 pub(crate) const CHANNEL_BYTES_MAX: usize = 1_024;
@@ -36,7 +37,9 @@ pub(crate) async fn publish(
     }
     let mut command = redis::cmd("PUBLISH");
     command.arg(channel).arg(message.as_ref());
-    let request = Request::new("publish", Target::Any, Body::Command(command));
+    // Any node takes it; what goes to one channel goes to one node, so that it stays in order.
+    let target = Target::Slot(slot_of(channel));
+    let request = Request::new("publish", target, Body::Command(command));
     // A message that may have been delivered is not sent again.
     let request = request.with_repeat(Repeat::OnlyIfNotApplied);
     match client.send(request).await? {

@@ -125,11 +125,11 @@ impl RedisStore {
         published.await.map_err(|error| error.with_op("publish"))
     }
 
-    /// Subscribes to channels. Every message that is published after this has returned is delivered,
-    /// or a gap is, in the order in which the server sends them. Takes a connection of its own; two
-    /// round trips after connecting.
+    /// Subscribes to channels, from when this has returned. The messages of one channel come in the
+    /// order in which they were published, unless slots move meanwhile; those of several may not.
+    /// Takes a connection of its own; two round trips after connecting.
     ///
-    /// Delivery is at most once. A lost connection is noticed within 3 s, made again, and told as
+    /// Delivery is at most once: what a cluster loses between its nodes nobody is told. A lost connection is noticed within 3 s, made again, and told as
     /// [`Delivery::Gap`]; so is a reader that is more than 1,024 messages behind. The stream ends
     /// only after an error that trying again cannot mend.
     ///
