@@ -14,7 +14,9 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask bench                  which benchmarks there are
   cargo xtask bench local --quick    the embedded stores, in about a minute
-  cargo xtask bench local -- --help  what this benchmark can be told
+  cargo xtask bench redis --quick    the Redis driver on servers that are started for it, in about two minutes
+  cargo xtask bench redis --url redis://host
+                                     the same on a server that runs already
 
 Each prints a table and writes target/bench/NAME.json and target/bench/NAME.svg. Figures are ratios of two sides that
 were measured side by side in the same run, because absolute times say more about the machine than about the code.";
@@ -28,6 +30,9 @@ pub(crate) struct Arguments {
     /// Fewer rounds: about a minute
     #[arg(long)]
     quick: bool,
+    /// Measures on the servers of this URL instead of starting some
+    #[arg(long)]
+    url: Option<String>,
     /// Passed on to the benchmark
     #[arg(last = true, value_name = "ARGS")]
     rest: Vec<String>,
@@ -42,7 +47,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Some(program) = known.iter().find(|program| short_name(program) == name) else {
         return Err(Failure::usage(format!("there is no benchmark `{name}`; {}", list(&known))));
     };
+    if arguments.url.is_some() && !uses_servers(program) {
+        return Err(Failure::usage(format!(
+            "--url is for benchmarks of servers, not for `{name}`"
+        )));
+    }
     let mut command = workspace::fast_test_program(&program.name, &program.needs);
+    if let Some(url) = &arguments.url {
+        command.env("STATE_REDIS_URL", url);
+    }
     if arguments.quick {
         command.arg("--quick");
     }
@@ -64,6 +77,10 @@ fn benchmarks() -> Result<Vec<Program>, Failure> {
 
 fn only_benchmarks(programs: impl Iterator<Item = Program>) -> Vec<Program> {
     programs.filter(|program| program.name.starts_with(PREFIX)).collect()
+}
+
+fn uses_servers(program: &Program) -> bool {
+    program.needs.iter().any(|feature| feature.starts_with(workspace::SERVERS))
 }
 
 fn short_name(program: &Program) -> &str {
@@ -90,6 +107,17 @@ mod tests {
         let programs = ["bench-codec", "bench-local", "crash"].map(program);
         let found = only_benchmarks(programs.into_iter());
         assert_eq!(list(&found), "known are: codec, local");
+    }
+
+    #[test]
+    fn servers_are_used_by_what_is_built_for_them() {
+        let program = |needs: &[&str]| Program {
+            name: "bench-x".to_owned(),
+            needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+        };
+        assert!(uses_servers(&program(&["servers-bench"])));
+        assert!(!uses_servers(&program(&["engines"])));
+        assert!(!uses_servers(&program(&[])));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{failure::Failure, process};
 /// The package whose programs xtask runs: crash tests, benchmarks, the generator of the contract.
 pub(crate) const TEST_PACKAGE: &str = "state-tests";
 
-/// The feature of [`TEST_PACKAGE`] whose tests start real servers.
+/// The feature of [`TEST_PACKAGE`] whose tests start real servers; the names of those that imply it begin with it.
 pub(crate) const SERVERS: &str = "servers";
 
 /// All features of all packages, for `--features`, except the one with which tests need a server.
@@ -23,7 +23,7 @@ pub(crate) fn features_without_servers() -> Result<String, Failure> {
 fn join_features(packages: &[Package]) -> String {
     let features = packages.iter().flat_map(|package| {
         let needs_no_server =
-            |feature: &&String| package.name != TEST_PACKAGE || *feature != SERVERS;
+            |feature: &&String| package.name != TEST_PACKAGE || !feature.starts_with(SERVERS);
         let features = package.features.iter().filter(needs_no_server);
         features.map(|feature| format!("{}/{feature}", package.name))
     });
@@ -134,7 +134,10 @@ mod tests {
             features: features.iter().map(|feature| (*feature).to_owned()).collect(),
             programs: Vec::new(),
         };
-        let packages = [package("a", &["x", "servers"]), package(TEST_PACKAGE, &["y", "servers"])];
+        let packages = [
+            package("a", &["x", "servers"]),
+            package(TEST_PACKAGE, &["y", "servers", "servers-bench"]),
+        ];
         assert_eq!(join_features(&packages), "a/x,a/servers,state-tests/y");
     }
 

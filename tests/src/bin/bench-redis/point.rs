@@ -1,0 +1,32 @@
+//! Gets and puts of small values beside the client's plain multiplexed connection.
+
+use state_tests::bench::{Figure, Outcome};
+
+use super::ground::Ground;
+use super::sides::{Keys, Ours, Plain, Work};
+
+const KEYS: usize = 1_000;
+/// The sizes of values, with their names.
+pub(crate) const SIZES: [(&str, usize); 2] = [("100 B", 100), ("1 KiB", 1_024)];
+/// How many tasks call at once, and the ratio that is to be reached.
+const TASKS: [(usize, f64); 3] = [(1, 0.9), (64, 1.5), (256, 1.5)];
+
+pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
+    let (backend, connection) = (ground.backend().await?, ground.plain().await?);
+    let mut figures = Vec::new();
+    for (label, value_bytes) in SIZES {
+        let keys = Keys::new(value_bytes, KEYS);
+        keys.fill(&*backend, connection.clone(), value_bytes).await?;
+        for (name, work) in Work::both(value_bytes) {
+            let ours = Ours { backend: backend.clone(), keys: keys.clone(), work: work.clone() };
+            let plain = Plain { connection: connection.clone(), keys: keys.clone(), work };
+            for (tasks, goal) in TASKS {
+                let case = format!("{name} {label}, {tasks} tasks");
+                let against = "multiplexed connection";
+                let figure = ground.pace.rates(case, against, tasks, &ours, &plain).await?;
+                figures.push(figure.with_goal(goal));
+            }
+        }
+    }
+    Ok(figures)
+}
