@@ -48,7 +48,7 @@ impl Ground {
         options: NamespaceOptions,
     ) -> Outcome<Arc<dyn StateBackend>> {
         let store = RedisStore::connect(self.servers.url()).await?;
-        Ok(Arc::new(store.open_with(Namespace::new(name)?, options).await?))
+        Ok(Arc::new(store.open_with(Namespace::new(name.to_owned())?, options).await?))
     }
 
     /// The URL for others, without the parameters that only the driver knows.

@@ -25,11 +25,11 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
     small.fill(&*backend, small_lane.clone(), SMALL_BYTES).await?;
     large.fill(&*backend, small_lane.clone(), LARGE_BYTES).await?;
     let pace = ground.pace.with_time_ms(400, 1_000);
-    let our_small = Ours { backend: backend.clone(), keys: small.clone(), work: Work::Get };
+    let our_small = Ours { backend: Arc::clone(&backend), keys: small.clone(), work: Work::Get };
     let plain_small = Plain { connection: small_lane, keys: small, work: Work::Get };
     let mut figures = Vec::new();
     for (name, work) in Work::both(LARGE_BYTES) {
-        let ours = Ours { backend: backend.clone(), keys: large.clone(), work: work.clone() };
+        let ours = Ours { backend: Arc::clone(&backend), keys: large.clone(), work: work.clone() };
         let plain = Plain { connection: large_lane.clone(), keys: large.clone(), work };
         let mut rounds = Vec::new();
         for round in 0..pace.rounds {
@@ -59,7 +59,7 @@ async fn behind(small: &impl Caller, large: &impl Caller, time: Duration) -> Out
         while clock.monotonic() < end {
             let start = clock.monotonic();
             caller.call(took.len()).await?;
-            took.push((clock.monotonic() - start).as_secs_f64() * TO_US);
+            took.push(clock.monotonic().saturating_sub(start).as_secs_f64() * TO_US);
         }
         Outcome::Ok(took)
     });

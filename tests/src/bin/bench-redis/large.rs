@@ -27,7 +27,8 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
         let keys = Keys::new(value_bytes, count);
         keys.fill(&*backend, connection.clone(), value_bytes).await?;
         for (name, work) in Work::both(value_bytes) {
-            let ours = Ours { backend: backend.clone(), keys: keys.clone(), work: work.clone() };
+            let ours =
+                Ours { backend: Arc::clone(&backend), keys: keys.clone(), work: work.clone() };
             let plain = Plain { connection: connection.clone(), keys: keys.clone(), work };
             let case = format!("{name} {label}, {TASKS} tasks");
             figures.push(pace.rates(case, AGAINST, TASKS, &ours, &plain).await?.with_goal(GOAL));

@@ -1,6 +1,7 @@
 //! Gets and puts beside `redis-benchmark`, with as many commands in flight on its one connection as there are tasks.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use state_tests::bench::{Figure, Outcome, say};
@@ -39,7 +40,7 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
             for (((_, pairs), theirs), (_, work)) in
                 pairs.iter_mut().zip(theirs).zip(Work::both(value_bytes))
             {
-                let ours = Ours { backend: backend.clone(), keys: keys.clone(), work };
+                let ours = Ours { backend: Arc::clone(&backend), keys: keys.clone(), work };
                 let time = ground.pace.time.max(Duration::from_millis(200));
                 pairs.push((rate(TASKS, time, &ours).await?, theirs));
             }

@@ -1,5 +1,7 @@
 //! Gets and puts of small values beside the client's plain multiplexed connection.
 
+use std::sync::Arc;
+
 use state_tests::bench::{Figure, Outcome};
 
 use super::ground::Ground;
@@ -18,7 +20,8 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
         let keys = Keys::new(value_bytes, KEYS);
         keys.fill(&*backend, connection.clone(), value_bytes).await?;
         for (name, work) in Work::both(value_bytes) {
-            let ours = Ours { backend: backend.clone(), keys: keys.clone(), work: work.clone() };
+            let ours =
+                Ours { backend: Arc::clone(&backend), keys: keys.clone(), work: work.clone() };
             let plain = Plain { connection: connection.clone(), keys: keys.clone(), work };
             for (tasks, goal) in TASKS {
                 let case = format!("{name} {label}, {tasks} tasks");

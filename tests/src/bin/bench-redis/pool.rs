@@ -1,5 +1,7 @@
 //! Gets and puts of small values beside a pool of connections.
 
+use std::sync::Arc;
+
 use deadpool_redis::{Config, PoolConfig, Runtime};
 use state_tests::bench::{Figure, Outcome};
 
@@ -22,7 +24,8 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
         let keys = Keys::new(value_bytes, KEYS);
         keys.fill(&*backend, connection.clone(), value_bytes).await?;
         for (name, work) in Work::both(value_bytes) {
-            let ours = Ours { backend: backend.clone(), keys: keys.clone(), work: work.clone() };
+            let ours =
+                Ours { backend: Arc::clone(&backend), keys: keys.clone(), work: work.clone() };
             let pooled = Pooled { pool: pool.clone(), keys: keys.clone(), work };
             let case = format!("{name} {label}, {TASKS} tasks");
             let against = format!("pool of {CONNECTIONS}");

@@ -94,7 +94,7 @@ pub(crate) async fn rate(tasks: usize, time: Duration, caller: &impl Caller) -> 
     for task in tasks {
         calls += task.await??;
     }
-    Ok(number(calls) / (clock.monotonic() - start).as_secs_f64())
+    Ok(number(calls) / clock.monotonic().saturating_sub(start).as_secs_f64())
 }
 
 /// Lets a task make calls until it is told to stop; it answers how many there were.

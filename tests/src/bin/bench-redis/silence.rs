@@ -107,7 +107,7 @@ fn in_the_hole(backend: &Arc<dyn StateBackend>, task: usize) -> JoinHandle<Outco
         for _ in 0..CALLS {
             let start = clock.monotonic();
             let answer = backend.get_opts(&key, GetOptions::new()).await;
-            let elapsed = clock.monotonic() - start;
+            let elapsed = clock.monotonic().saturating_sub(start);
             match answer {
                 Err(error) if error.kind() == ErrorKind::Timeout => {}
                 Err(error) => return Err(error.into()),
@@ -129,7 +129,7 @@ fn bare_timer() -> JoinHandle<Vec<f64>> {
         for _ in 0..CALLS {
             let start = clock.monotonic();
             drop(tokio::time::timeout(DEADLINE, std::future::pending::<()>()).await);
-            took.push((clock.monotonic() - start).as_secs_f64() * TO_MS);
+            took.push(clock.monotonic().saturating_sub(start).as_secs_f64() * TO_MS);
         }
         took
     })
