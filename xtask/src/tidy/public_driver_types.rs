@@ -186,7 +186,9 @@ impl Search {
 
     fn is_private(&self, this: &Type) -> bool {
         let Type::Path(path) = this else { return false };
-        path.path.get_ident().is_some_and(|name| self.private.contains(&name.to_string()))
+        let segments = &path.path.segments;
+        let name = segments.first().filter(|_| segments.len() == 1);
+        name.is_some_and(|segment| self.private.contains(&segment.ident.to_string()))
     }
 
     fn found(&mut self, span: Span) {
@@ -255,6 +257,7 @@ mod tests {
             "pub(crate) fn f(c: Client) {}",
             "pub struct S { c: Client }",
             "struct Frame; impl redis::ToRedisArgs for Frame {}",
+            "struct Plain<C>(C); impl<C: redis::aio::ConnectionLike> Clone for Plain<C> {}",
             "pub struct S; impl S { fn f(&self) -> Client { todo!() } }",
             "pub fn f(redis: crate::redis::Own) {}",
         ] {
