@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use libtest_mimic::{Failed, Trial};
 use parking_lot::Mutex;
 use state_core::{
-    BoxStream, Change, ClearOptions, Key, Result, StateBackend, StateBackendExt, Version,
+    BoxStream, Change, ClearOptions, Error, Key, Result, StateBackend, StateBackendExt, Version,
     WatchEvent, WatchOptions,
 };
 use state_redis::RedisBackend;
@@ -44,7 +44,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
 }
 
 async fn follow(backend: &RedisBackend) -> Result<Events> {
-    let watch = backend.as_watch().expect("following changes is offered");
+    let watch = backend.as_watch().ok_or_else(|| Error::unsupported("following changes"))?;
     watch.watch(WatchOptions::default()).await
 }
 
@@ -234,14 +234,18 @@ fn mirror(stage: &Stage) -> Result<(), Failed> {
             }
             // Which of them succeed does not matter: the mirror shows what is there.
             let name = number.wrapping_mul(2_654_435_761) >> 16;
-            let key = format!("{}{}", ["a", "b"][name as usize % 2], name % 30);
+            let key = format!("{}{}", if name % 2 == 0 { "a" } else { "b" }, name % 30);
             drop(match number % 23 {
                 0..=16 => backend.put(key, number.to_string()).await.map(drop),
                 17..=21 => backend.delete(key).await.map(drop),
-                _ => backend
-                    .clear_opts(ClearOptions::new(["a", "b", ""][name as usize % 3]))
-                    .await
-                    .map(drop),
+                _ => {
+                    let prefix = match name % 3 {
+                        0 => "a",
+                        1 => "b",
+                        _ => "",
+                    };
+                    backend.clear_opts(ClearOptions::new(prefix)).await.map(drop)
+                }
             });
         }
         until("the mirror shows what is there", || async {
