@@ -18,6 +18,8 @@ use std::thread::JoinHandle;
 pub use counts::Counts;
 pub use fault::{Cut, Ending, Fault, Moment};
 
+use socket2::{Domain, Protocol, Socket, Type};
+
 use shared::Shared;
 
 /// A proxy in front of one server; dropped, it closes all its connections and its port.
@@ -118,14 +120,16 @@ impl Drop for Proxy {
     }
 }
 
-/// Accepts until the proxy is dropped; while connections are refused there is no listener at all.
+/// Accepts until the proxy is dropped; while connections are refused there is no listener at all, and nobody else's either.
 fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     let mut listener = Some(listener);
     while !shared.is_closed() {
         if shared.refuses() {
-            listener = None;
+            drop(listener.take());
+            let held = hold(shared.address);
             shared.listener_is(false);
             shared.wait_while_refusing();
+            drop(held);
             continue;
         }
         let Some(open) = &listener else {
@@ -138,6 +142,16 @@ fn accept(listener: TcpListener, shared: &Arc<Shared>) {
             link::begin(client, shared);
         }
     }
+}
+
+/// Keeps a port from everybody without listening on it, so that clients are refused instead of meeting a server of
+/// somebody else's. Bound beside connections that linger there, and then shared with nobody.
+fn hold(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.set_reuse_address(false)?;
+    Ok(socket)
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ const SETUPS: &[Setup] = &[
     Setup {
         name: "redis",
         what: "all setups of Redis and Valkey servers below, up to `valkey`",
-        by_default: true,
+        // Until a run of all of them under load has been seen to pass again and again.
+        by_default: false,
         run: servers::run_all,
     },
     server("standalone", "one Redis server", |arguments| servers::run_one("standalone", arguments)),
@@ -78,7 +79,8 @@ const SOAK_KILLS: u32 = 1_000;
 const SOAK_IMAGES: u32 = 20_000;
 
 const EXAMPLES: &str = "\
-Setups: workspace (unit, conformance and integration tests), doctests, crash, redis; these run when none is named.
+Setups: workspace (unit, conformance and integration tests), doctests, crash; these run when none is named.
+Named only: redis (all setups of real servers).
 On real servers, which are found, installed or started: redis (all of the next), standalone, replica, sentinel, cluster,
 tls, valkey; and docker (the same as containers).
 
@@ -261,10 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_server_runs_by_default_as_one_setup() {
+    fn what_needs_a_server_runs_when_it_is_named() {
         let chosen = choose(&Arguments::default()).unwrap();
         assert!(chosen.iter().any(|setup| setup.name == "workspace"));
-        assert!(chosen.iter().any(|setup| setup.name == "redis"));
+        assert!(!chosen.iter().any(|setup| setup.name == "redis"));
         assert!(!chosen.iter().any(|setup| servers::SETUPS.contains(&setup.name)));
     }
 

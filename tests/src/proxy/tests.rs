@@ -203,6 +203,8 @@ fn refusing_resets_what_is_open_and_lets_nobody_in() {
         proxy.set(Fault::Refuse);
         let error = TcpStream::connect(proxy.address()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let error = TcpListener::bind(proxy.address()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse, "the port stays the proxy's");
         proxy.set(Fault::Pass);
         ask(&mut connect(&proxy));
     }
