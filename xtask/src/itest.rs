@@ -80,12 +80,11 @@ const SOAK_IMAGES: u32 = 20_000;
 
 const EXAMPLES: &str = "\
 Setups: workspace (unit, conformance and integration tests), doctests, crash; these run when none is named.
-Named only: redis (all setups of real servers).
 On real servers, which are found, installed or started: redis (all of the next), standalone, replica, sentinel, cluster,
 tls, valkey; and docker (the same as containers).
 
 Examples:
-  cargo xtask itest                                everything
+  cargo xtask itest                                everything that needs no server
   cargo xtask itest workspace -- lease             tests whose name contains `lease`
   cargo xtask itest crash --kills 20 --images 100  a short crash test
   cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
