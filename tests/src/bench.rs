@@ -2,11 +2,13 @@
 
 mod figure;
 mod plot;
+mod rounds;
 
 use std::path::{Path, PathBuf};
 
 pub use figure::{Figure, median, say, table, timed, write};
 pub use plot::{Curve, bars, curves};
+pub use rounds::{Caller, Pace, number, quantile, rate, spawn};
 
 /// Any failure of a benchmark, for people.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

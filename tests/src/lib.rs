@@ -1,6 +1,7 @@
 //! What the cross-crate tests and benchmarks share.
 
 pub mod bench;
+pub mod chat;
 mod documents;
 pub mod gallery;
 pub mod proxy;
@@ -8,6 +9,8 @@ pub mod proxy;
 pub mod redis_acks;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_budgets;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_checkpoints;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_contract;
 #[cfg(all(unix, feature = "servers"))]
@@ -21,8 +24,10 @@ pub mod redis_looking;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_messages;
 #[cfg(all(unix, feature = "servers"))]
-mod redis_stage;
+pub mod redis_sound;
 #[cfg(all(unix, feature = "servers"))]
+mod redis_stage;
+#[cfg(feature = "servers")]
 pub mod redis_watch;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;

@@ -2,13 +2,15 @@
 
 mod calls;
 mod control;
+mod listings;
 mod load;
+mod moves;
 mod primaries;
 mod slots;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::redis_stage::{Play, trial};
+use crate::redis_stage::{Play, trial, trial_with};
 use crate::servers::Setup;
 
 /// A test that starts its servers itself, without proxies.
@@ -25,7 +27,14 @@ const CALLS: [(&str, Check); 2] = [
 ];
 const REPLICAS: [(&str, Play); 1] =
     [("what_no_replica_has_is_lost_with_its_primary", control::loses)];
-const SLOTS: [(&str, Play); 1] = [("moving_slots_are_not_noticed_by_callers", slots::load)];
+const SLOTS: [(&str, Play); 3] = [
+    ("moving_slots_are_not_noticed_by_callers", slots::load),
+    ("pages_and_snapshots_see_keys_that_move_to_a_node_already_scanned", listings::behind),
+    ("listings_see_every_key_while_slots_move", listings::storm),
+];
+/// In a cluster where a primary without slots stays one.
+const NEW_NODE: &str = "listings_see_the_keys_of_a_slot_that_moves_to_a_new_node";
+const STAYS: &[(&str, &str)] = &[("cluster-allow-replica-migration", "no")];
 
 /// The tests for one setup.
 pub fn trials(setup: Setup) -> Vec<Trial> {
@@ -41,5 +50,9 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
         _ => return Vec::new(),
     };
     trials.extend(CALLS.map(checked));
+    if setup == Setup::Cluster {
+        let name = format!("failover::{NEW_NODE}");
+        trials.push(trial_with(&name, setup, STAYS, listings::new_node));
+    }
     trials
 }

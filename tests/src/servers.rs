@@ -26,6 +26,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 pub use admin::Login;
+pub(crate) use assemble::MASTER;
 pub use certificates::Certificates;
 pub use error::{Result, ServersError};
 pub use node::{Kind, Node};
@@ -215,7 +216,7 @@ fn url(setup: Setup, nodes: &[Node], launcher: &Launcher) -> String {
         }
         Setup::Sentinel => {
             let sentinels = list(&mut nodes.iter().filter(|node| node.kind() == Kind::Sentinel));
-            format!("redis+sentinel://{sentinels}/{}", assemble::MASTER)
+            format!("redis+sentinel://{sentinels}/{MASTER}")
         }
         Setup::Cluster => format!("redis+cluster://{}", list(&mut nodes.iter())),
         Setup::Tls => {

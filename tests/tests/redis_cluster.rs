@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
 use state_tests::{
-    redis_budgets, redis_failover, redis_faults, redis_histories, redis_messages, redis_watch,
+    redis_budgets, redis_failover, redis_faults, redis_histories, redis_messages, redis_sound,
+    redis_watch,
 };
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Cluster);
+    trials.extend(redis_sound::trials(Setup::Cluster));
     trials.extend(redis_budgets::trials(Setup::Cluster));
     trials.extend(redis_faults::trials(Setup::Cluster));
     trials.extend(redis_failover::trials(Setup::Cluster));

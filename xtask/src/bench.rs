@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: runs one of the benchmarks, which are the programs called `bench-*` of the test package.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::{
@@ -9,6 +11,8 @@ use crate::{
 };
 
 const PREFIX: &str = "bench-";
+/// The benchmark that replays conversations.
+const WITH_INPUT: &str = "checkpoints";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +21,10 @@ Examples:
   cargo xtask bench redis --quick    the Redis driver on servers that are started for it, in about two minutes
   cargo xtask bench redis --url redis://host
                                      the same on a server that runs already
+  cargo xtask bench checkpoints --quick
+                                     what histories cost to store and to send, on a file and on a server of its own
+  cargo xtask bench checkpoints --input FILE
+                                     the same with conversations of one's own
 
 Each prints a table and writes target/bench/NAME.json and target/bench/NAME.svg. Figures are ratios of two sides that
 were measured side by side in the same run, because absolute times say more about the machine than about the code.";
@@ -33,6 +41,9 @@ pub(crate) struct Arguments {
     /// Measures on the servers of this URL instead of starting some
     #[arg(long)]
     url: Option<String>,
+    /// For `checkpoints`: conversations of one's own, one JSON object `{"thread", "messages"}` a line
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
     /// Passed on to the benchmark
     #[arg(last = true, value_name = "ARGS")]
     rest: Vec<String>,
@@ -58,6 +69,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.quick {
         command.arg("--quick");
+    }
+    if let Some(input) = &arguments.input {
+        if name != WITH_INPUT {
+            let message = format!("--input is for `{WITH_INPUT}`, not for `{name}`");
+            return Err(Failure::usage(message));
+        }
+        let input = std::path::absolute(input)
+            .map_err(|error| Failure::usage(format!("{}: {error}", input.display())))?;
+        command.arg("--input").arg(input);
     }
     process::run(command.args(&arguments.rest))?;
     for extension in ["json", "svg"] {

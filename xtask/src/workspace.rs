@@ -1,9 +1,6 @@
 //! Where the repository is, and what cargo knows about the packages in it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::PathBuf, process::Command};
 
 use serde_json::Value;
 
@@ -47,10 +44,12 @@ pub(crate) struct Program {
     pub(crate) needs: Vec<String>,
 }
 
-/// The root folder of the repository.
+/// The root folder of the repository: where cargo runs this program, which may have been built before the folder was
+/// moved or copied.
 pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask).to_path_buf()
+    let built_in = || env!("CARGO_MANIFEST_DIR").into();
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_in, PathBuf::from);
+    xtask.parent().unwrap_or(&xtask).to_path_buf()
 }
 
 /// All members of the workspace, sorted by name.

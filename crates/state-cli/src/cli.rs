@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{del, get, incr, info, ls, put, restore, snapshot, ttl, watch};
+use crate::commands::{
+    del, diff, export, fork, get, history, import, incr, info, ls, prune, put, restore, rm, show,
+    snapshot, threads, ttl, watch,
+};
 use crate::{demo, guide};
 
 /// Look into a state store, change it, move it, and see it survive.
@@ -22,7 +25,7 @@ pub(crate) struct Global {
     /// The store: `file:PATH`, `memory:`, or a server: `redis://HOST:PORT`
     #[arg(long, global = true, env = "STATE_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<String>,
-    /// The namespace in the store [default: default; for `demo`: demo]
+    /// The namespace in the store [default: default; for `demo stream`: demo]
     #[arg(
         long,
         short,
@@ -54,11 +57,23 @@ pub(crate) enum Command {
     Watch(watch::Arguments),
     Snapshot(snapshot::Arguments),
     Restore(restore::Arguments),
+    Threads(threads::Arguments),
+    History(history::Arguments),
+    Show(show::Arguments),
+    Diff(diff::Arguments),
+    Fork(fork::Arguments),
+    Prune(prune::Arguments),
+    Rm(rm::Arguments),
+    Export(export::Arguments),
+    Import(import::Arguments),
     Info(info::Arguments),
     Demo(demo::Arguments),
     /// The worker that `demo` starts and kills.
     #[command(hide = true)]
-    DemoWorker(demo::child::Arguments),
+    DemoWorker(demo::stream::child::Arguments),
+    /// The agent that `demo` starts and kills.
+    #[command(hide = true)]
+    DemoAgent(demo::life::child::Arguments),
 }
 
 /// The key that a command is about.

@@ -1,13 +1,22 @@
 //! The commands, one file each: its arguments, its help, and what it does.
 
 pub(crate) mod del;
+pub(crate) mod diff;
+pub(crate) mod export;
+pub(crate) mod fork;
 pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod incr;
 pub(crate) mod info;
 pub(crate) mod ls;
+pub(crate) mod prune;
 pub(crate) mod put;
 pub(crate) mod restore;
+pub(crate) mod rm;
+pub(crate) mod show;
 pub(crate) mod snapshot;
+pub(crate) mod threads;
 pub(crate) mod ttl;
 pub(crate) mod watch;
 
@@ -27,8 +36,18 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, F
         Command::Watch(arguments) => watch::run(&arguments, context).await,
         Command::Snapshot(arguments) => snapshot::run(&arguments, context).await,
         Command::Restore(arguments) => restore::run(&arguments, context).await,
+        Command::Threads(arguments) => threads::run(&arguments, context).await,
+        Command::History(arguments) => history::run(&arguments, context).await,
+        Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Diff(arguments) => diff::run(&arguments, context).await,
+        Command::Fork(arguments) => fork::run(&arguments, context).await,
+        Command::Prune(arguments) => prune::run(&arguments, context).await,
+        Command::Rm(arguments) => rm::run(&arguments, context).await,
+        Command::Export(arguments) => export::run(&arguments, context).await,
+        Command::Import(arguments) => import::run(&arguments, context).await,
         Command::Info(arguments) => info::run(&arguments, context).await,
         Command::Demo(arguments) => demo::run(&arguments, context).await,
-        Command::DemoWorker(arguments) => demo::child::run(&arguments, context).await,
+        Command::DemoWorker(arguments) => demo::stream::child::run(&arguments, context).await,
+        Command::DemoAgent(arguments) => demo::life::child::run(&arguments, context).await,
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use state_core::checkpoint::Checkpointer;
 use state_core::{Clock, Key, Namespace, Scope, StateBackend, SystemClock};
 
 use crate::cli::{Global, KeyArguments, ScopeArguments};
 use crate::failure::Failure;
 use crate::key_text;
-use crate::open::Store;
+use crate::open::{self, Store};
 use crate::output::Output;
 use crate::store_url::StoreUrl;
 
@@ -39,13 +40,27 @@ impl Context {
         self.open_store(access).await?.namespace(namespace).await
     }
 
+    /// Opens the threads in the namespace that was named, in the store that `--store` names.
+    pub(crate) async fn open_checkpoints(
+        &self,
+        access: Access,
+    ) -> Result<Arc<dyn Checkpointer>, Failure> {
+        let (namespace, url) = (self.namespace()?, self.store_url()?);
+        self.note_a_memory_store(&url);
+        open::checkpoints(&url, namespace, access).await
+    }
+
     /// Opens the store that `--store` names.
     pub(crate) async fn open_store(&self, access: Access) -> Result<Store, Failure> {
         let url = self.store_url()?;
-        if url == StoreUrl::Memory {
+        self.note_a_memory_store(&url);
+        Store::open(&url, access).await
+    }
+
+    fn note_a_memory_store(&self, url: &StoreUrl) {
+        if *url == StoreUrl::Memory {
             self.output.note("a memory store is empty at first and gone when this command ends");
         }
-        Store::open(&url, access).await
     }
 
     pub(crate) fn store_url(&self) -> Result<StoreUrl, Failure> {
@@ -72,6 +87,13 @@ impl Context {
             return Ok(Bytes::copy_from_slice(text.as_bytes()));
         }
         key_text::parse(text).map(Bytes::from)
+    }
+
+    /// A name as it was typed: of a thread, a namespace of checkpoints, or a checkpoint.
+    pub(crate) fn name(&self, text: &str) -> Result<String, Failure> {
+        String::from_utf8(self.bytes(text)?.into()).map_err(|_| {
+            Failure::usage("the name is not UTF-8", "names of threads and checkpoints are text")
+        })
     }
 
     pub(crate) fn key(&self, arguments: &KeyArguments) -> Result<Key, Failure> {

@@ -14,7 +14,7 @@ use state_core::{Error, ErrorKind, Outcome};
 pub(crate) enum Answer {
     /// Done.
     Yes,
-    /// There is no such key; said already.
+    /// There is no such key, thread or checkpoint; said already.
     No,
 }
 

@@ -4,8 +4,8 @@
 pub(crate) const GUIDE: &str = "\
 statectl looks into a state store, changes it, moves it, and shows that it survives.
 
-Begin with a demonstration: it counts words below this folder, is killed half-way, goes on,
-and proves that nothing was lost or counted twice.
+Begin with a demonstration: an agent lives through conversations, is killed half-way, goes on at
+the exact step, and branches a what-if from its history.
   statectl demo
 
 A store of your own is one file; the first write makes it:
@@ -14,6 +14,12 @@ A store of your own is one file; the first write makes it:
   statectl get user:7
   statectl ls user:
   statectl snapshot backup.snap
+
+Threads of checkpoints, such as the demonstration leaves behind:
+  statectl threads
+  statectl history THREAD
+  statectl show THREAD --at step:3
+  statectl export threads.jsonl
 
 What a program and a person need to know of the store:
   statectl info
@@ -43,15 +49,20 @@ Keys and values:
   them unchanged into a pipe or a file, and escaped where they would harm a terminal.
   Durations are written 500ms, 30s, 5m, 2h, 7d, or together: '1h 30m'.
 
+Threads and checkpoints:
+  Their names are text, shown and read with \\\\ for a backslash and \\xNN for what would harm a
+  terminal. Where a checkpoint is asked for, `latest` and `step:N` mean one, too. Threads have
+  a namespace of their own, best apart from other keys: --namespace.
+
 Output:
-  --json gives one JSON document, or for `ls` and `watch` one document per line. A value that
+  --json gives one JSON document, or for `ls`, `watch`, `threads` and `history` one per line. A value that
   is not UTF-8 stands in `value_base64`. Errors are a JSON document on standard error:
   {\"error\":{\"kind\",\"message\",\"outcome\",\"next\",\"exit_code\",…}}.
   --quiet leaves out notes and progress.
 
 Exit codes:
   0   done
-  1   the answer is no: there is no such key
+  1   the answer is no: there is no such key, thread or checkpoint
   2   usage: an argument, a key, a value or a lifetime that can never be right
   3   the store cannot be reached, is locked by another process, or denies access
   4   conflict: a precondition does not hold, or another holder has the lease

@@ -7,6 +7,20 @@ pub(crate) fn show(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
+/// The text of a name, with what would harm a terminal escaped; fit to be given to [`parse`].
+pub(crate) fn show_name(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    let mut utf8 = [0; 4];
+    for c in name.chars() {
+        if c == '\\' || c.is_control() {
+            shown.push_str(&show(c.encode_utf8(&mut utf8).as_bytes()));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// The bytes that `text` stands for: only a backslash has a meaning.
 pub(crate) fn parse(text: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(text.len());

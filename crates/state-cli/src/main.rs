@@ -1,5 +1,6 @@
 //! `statectl`: looks into a state store, changes it, moves it, and shows that it survives.
 
+mod checkpoint;
 mod cli;
 mod commands;
 mod context;
@@ -8,10 +9,13 @@ mod duration;
 mod envelope;
 mod failure;
 mod guide;
+mod json_lines;
+mod json_text;
 mod key_text;
 mod open;
 mod output;
 mod progress;
+mod quiet;
 mod store_url;
 mod value;
 
@@ -25,6 +29,7 @@ use failure::{Answer, Failure};
 use output::Output;
 
 fn main() -> ExitCode {
+    quiet::silence_engine();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),

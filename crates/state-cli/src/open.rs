@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use serde::Serialize;
+use state_checkpoint::{CheckpointOptions, Checkpoints};
 #[cfg(feature = "redis")]
 use state_core::ErrorKind;
+use state_core::checkpoint::Checkpointer;
 use state_core::{Namespace, StateBackend};
 use state_local::{FileStore, MemoryStore};
 #[cfg(feature = "redis")]
@@ -60,6 +62,10 @@ impl Store {
         Ok(Self::File { store, path, made })
     }
 
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, reason = "only servers are waited for")
+    )]
     pub(crate) async fn namespace(
         &self,
         namespace: Namespace,
@@ -84,6 +90,10 @@ impl Store {
     }
 
     /// The servers behind the store; none for a store in this process.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, reason = "only servers are waited for")
+    )]
     pub(crate) async fn servers(&self) -> Result<Vec<Server>, Failure> {
         match self {
             Self::Memory(_) | Self::File { .. } => Ok(Vec::new()),
@@ -166,6 +176,25 @@ pub(crate) async fn open(
     access: Access,
 ) -> Result<Arc<dyn StateBackend>, Failure> {
     Store::open(url, access).await?.namespace(namespace).await
+}
+
+/// Opens the threads of checkpoints in `namespace` of the store at `url`.
+pub(crate) async fn checkpoints(
+    url: &StoreUrl,
+    namespace: Namespace,
+    access: Access,
+) -> Result<Arc<dyn Checkpointer>, Failure> {
+    match url {
+        StoreUrl::Memory | StoreUrl::File(_) => {
+            let backend = open(url, namespace, access).await?;
+            Ok(Arc::new(Checkpoints::open_with(backend, CheckpointOptions::new())?))
+        }
+        #[cfg(feature = "redis")]
+        StoreUrl::Redis(config) => {
+            let store = connect(config).await?;
+            Ok(Arc::new(store.checkpoints(namespace, CheckpointOptions::new())?))
+        }
+    }
 }
 
 #[cfg(feature = "redis")]

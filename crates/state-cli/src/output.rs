@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write};
+use std::path::Path;
 use std::rc::Rc;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
@@ -77,11 +78,28 @@ impl Output {
         BufWriter::new(io::stdout())
     }
 
-    /// Asks the person at the terminal.
-    pub(crate) fn ask(question: impl Display) {
-        let mut stderr = io::stderr().lock();
-        // Who cannot be asked has not agreed: the answer decides.
-        drop(write!(stderr, "{question}").and_then(|()| stderr.flush()));
+    /// Asks the person at the terminal, and fails with `next` as advice unless that one agrees.
+    pub(crate) fn agree(&self, question: &str, next: &str) -> Result<(), Failure> {
+        let stdin = io::stdin();
+        if !self.json && stdin.is_terminal() {
+            let mut stderr = io::stderr().lock();
+            // Who cannot be asked has not agreed: the answer decides.
+            drop(write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()));
+            let mut answer = String::new();
+            let read = stdin.lock().read_line(&mut answer);
+            read.map_err(|error| Failure::file("reading", Path::new("standard input"), &error))?;
+            let answer = answer.trim();
+            if answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes") {
+                return Ok(());
+            }
+        }
+        let message = format!("not agreed to: {question} Nothing was changed");
+        Err(Failure::conflict(message, next))
+    }
+
+    /// How many characters a line may have.
+    pub(crate) fn width() -> usize {
+        bare_table().width().unwrap_or(PIPED_WIDTH).into()
     }
 
     /// Tells the person at the terminal something that is no result.

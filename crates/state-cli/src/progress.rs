@@ -27,6 +27,11 @@ pub(crate) fn records(output: &Output, what: &'static str, total: u64) -> Progre
     )
 }
 
+/// A count of what has no known end.
+pub(crate) fn count(output: &Output, what: &'static str) -> ProgressBar {
+    styled(output, ProgressBar::no_length(), what, "{msg} {human_pos} {per_sec}")
+}
+
 fn styled(
     output: &Output,
     bar: ProgressBar,

@@ -54,6 +54,12 @@ impl StoreUrl {
                         "write for example `--store file:./app.state`",
                     ));
                 }
+                if path.contains("://") {
+                    return Err(Failure::usage(
+                        "the path of the file store is a URL itself",
+                        "leave out `file:` for a store on a server",
+                    ));
+                }
                 Ok(Self::File(PathBuf::from(path)))
             }
             scheme if names_a_server(scheme) => redis(url),
@@ -104,9 +110,11 @@ fn redis(_url: &str) -> Result<StoreUrl, Failure> {
 }
 
 fn without_scheme(path: &str) -> Failure {
+    // What looks like a mistyped URL may hold a password: it is not repeated.
+    let file = if path.contains('@') || path.contains("//") { "PATH" } else { path };
     Failure::usage(
         "the store has no scheme",
-        format!("for a store in a file write `--store file:{path}`; {KNOWN}"),
+        format!("for a store in a file write `--store file:{file}`; {KNOWN}"),
     )
 }
 
@@ -138,6 +146,10 @@ mod tests {
             ("memory:x", "no path"),
             ("file:", "path"),
             ("mysql://:secret@host", "known stores are"),
+            ("redis//user:secret@host", "file:PATH"),
+            ("redis;//user:secret@host", "file:PATH"),
+            ("a.user:secret@host", "file:PATH"),
+            ("file:redis://user:secret@host", "leave out `file:`"),
         ] {
             let text = StoreUrl::parse(url).unwrap_err().to_string();
             assert!(text.contains(said), "{url}: {text}");

@@ -45,6 +45,11 @@ pub(crate) fn for_terminal(value: &[u8]) -> String {
     }
 }
 
+/// Text with its line ends, and without other characters that a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 /// The first bytes of a value on one line.
 pub(crate) fn preview(value: &[u8], width: usize) -> String {
     let text: String = for_terminal(value)

@@ -162,9 +162,9 @@ impl<S: Subject + ?Sized> Context<S> {
     }
 
     /// A lifetime that is long enough to act in and short enough to wait for: 10 s where time
-    /// can be moved, 400 ms elsewhere.
+    /// can be moved, 1 s elsewhere.
     pub fn lifetime(&self) -> Duration {
-        if self.time_moves() { Duration::from_secs(10) } else { Duration::from_millis(400) }
+        if self.time_moves() { Duration::from_secs(10) } else { Duration::from_secs(1) }
     }
 
     /// Lets [`lifetime`](Self::lifetime) pass, and a little more where time cannot be moved.

@@ -50,6 +50,9 @@ with_methods!(DeleteOptions {
 pub struct Deleted {
     /// Whether there was something to delete.
     pub existed: bool,
+    /// Whether that is not known: the answer to an earlier try of this delete was lost, and the one that
+    /// was answered found nothing. `existed` is false then.
+    pub existed_unknown: bool,
     /// What was deleted, if that was asked for.
     pub previous: Option<Entry>,
     /// How safe the delete was when the store answered.
@@ -59,6 +62,13 @@ pub struct Deleted {
 impl Deleted {
     /// The receipt of a delete.
     pub const fn new(existed: bool, previous: Option<Entry>, acks: AcksReached) -> Self {
-        Self { existed, previous, acks }
+        Self { existed, existed_unknown: false, previous, acks }
+    }
+
+    /// The receipt of a delete that found nothing, of which an earlier try may have removed something.
+    #[must_use]
+    pub const fn with_existed_unknown(mut self, unknown: bool) -> Self {
+        self.existed_unknown = unknown && !self.existed;
+        self
     }
 }

@@ -249,7 +249,8 @@ pub trait StateBackendExt: StateBackend {
     }
 
     /// Removes many entries and returns how many there were: a batch, not a transaction. One
-    /// round trip per node and chunk.
+    /// round trip per node and chunk. Where an answer was lost and a delete sent again, the count
+    /// may be too low; see [`Deleted::existed_unknown`](crate::Deleted::existed_unknown).
     ///
     /// # Errors
     /// The first delete that failed, by index; the others were made all the same. More than

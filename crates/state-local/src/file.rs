@@ -18,7 +18,9 @@ mod answer;
 mod queue;
 mod work;
 
+mod guard;
 mod opening;
+mod session;
 mod shared;
 mod writer;
 

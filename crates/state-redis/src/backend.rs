@@ -14,12 +14,17 @@ mod log;
 mod noting;
 mod page_token;
 mod point;
+mod scan;
 mod snapshot;
+mod sweep;
+mod together;
 mod transact;
 mod watch;
 
 use std::sync::Arc;
 
+#[cfg(feature = "checkpoint")]
+pub(crate) use ask::{acknowledged, lease_name, role, wait_for};
 use state_core::{Capabilities, Capability, Limits, Namespace};
 
 use crate::client::{Client, Offers};

@@ -108,7 +108,18 @@ impl Client {
         routes.owner(slot).or_else(any).cloned().unwrap_or_else(|| NodeId::new(""))
     }
 
+    /// Whether other servers than those of now can come to serve the data.
+    pub(crate) fn can_move(&self) -> bool {
+        self.shared.topology.can_move()
+    }
+
+    /// Whether it is a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.shared.topology.is_cluster()
+    }
+
     /// A number that changes whenever slots or the primary moved.
+    #[cfg(test)]
     pub(crate) fn topology_epoch(&self) -> u64 {
         self.shared.topology.routes().epoch()
     }

@@ -20,9 +20,6 @@ pub use secret::Secret;
 pub use tls::{Tls, TlsOptions};
 pub use topology::Topology;
 
-/// The newest format of stored entries that this version writes.
-pub(crate) const WRITE_FORMAT_MAX: u32 = 1;
-
 /// How to reach a Redis or Valkey setup, and how to use it.
 ///
 /// Made by [`builder`](Self::builder), [`from_url`](Self::from_url), or read from a file with
@@ -67,8 +64,6 @@ pub struct RedisConfig {
     pub default_lifetime_ms: Option<u64>,
     /// The largest value in bytes. Default: 64 MiB.
     pub value_bytes_max: usize,
-    /// The format in which entries are written; every format up to the newest is read. Default: 1.
-    pub write_format: u32,
     /// Lets transactions span partitions where the setup can; never in a cluster. Default: no.
     pub cross_partition: bool,
     /// Lets reads with `Consistency::Eventual` go to replicas. Default: yes.
@@ -99,6 +94,9 @@ pub struct RedisConfig {
     /// How long a connection may stay silent while replies are due before another is tried, in
     /// milliseconds. Default: 250.
     pub silence_timeout_ms: u64,
+    /// How long a watch of a change log waits before it looks again when nothing was new, in
+    /// milliseconds. Default: 50.
+    pub log_poll_ms: u64,
     /// The idle time after which TCP probes the peer, in milliseconds. Default: 15,000.
     pub tcp_keepalive_ms: u64,
     /// How long sent bytes may stay unacknowledged before TCP gives up, in milliseconds; only on
@@ -196,6 +194,11 @@ impl RedisConfig {
         Duration::from_millis(self.silence_timeout_ms)
     }
 
+    /// How long a watch of a change log waits before it looks again.
+    pub const fn log_poll(&self) -> Duration {
+        Duration::from_millis(self.log_poll_ms)
+    }
+
     /// The idle time after which TCP probes the peer.
     pub const fn tcp_keepalive(&self) -> Duration {
         Duration::from_millis(self.tcp_keepalive_ms)
@@ -230,7 +233,6 @@ impl Default for RedisConfig {
             dangerously_without_prefix: false,
             default_lifetime_ms: None,
             value_bytes_max: Limits::DEFAULT.value_bytes_max,
-            write_format: WRITE_FORMAT_MAX,
             cross_partition: false,
             read_from_replicas: true,
             strong_replicas: 0,
@@ -242,6 +244,7 @@ impl Default for RedisConfig {
             write_timeout_ms: 1_000,
             acks_timeout_ms: 1_000,
             silence_timeout_ms: 250,
+            log_poll_ms: 50,
             tcp_keepalive_ms: 15_000,
             tcp_user_timeout_ms: 5_000,
             retries: 3,

@@ -28,6 +28,8 @@ pub(crate) enum RetryClass {
     LoadScript,
     /// A wait, then the same node again.
     Wait,
+    /// The same as often as the deadline allows: it ends by itself, and later than a few tries.
+    SlotMoves,
     /// A wait, and to find out meanwhile which node serves the key now.
     Refresh,
     /// A wait, then a new connection.

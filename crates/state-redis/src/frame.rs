@@ -1,8 +1,9 @@
 //! The driver's own header of a stored entry, and the versions in it.
 
 use std::cell::RefCell;
+use std::io::Write;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use state_core::{Error, ErrorKind, Result, Version};
 
 /// What every frame begins with: `S`, and the number of the format.
@@ -10,18 +11,25 @@ const MAGIC: [u8; 2] = *b"S1";
 /// Magic and version.
 pub(crate) const HEADER_BYTES: usize = 18;
 
-/// Puts a value into a frame.
-pub(crate) fn seal(version: Version, value: &[u8]) -> Bytes {
-    let mut frame = BytesMut::with_capacity(HEADER_BYTES + value.len());
-    frame.put_slice(&MAGIC);
-    frame.put_slice(version.as_bytes());
-    frame.put_slice(value);
-    frame.freeze()
+/// A value in its frame, written straight into a command.
+pub(crate) struct Framed<'a>(pub(crate) Version, pub(crate) &'a [u8]);
+
+impl redis::ToRedisArgs for Framed<'_> {
+    fn write_redis_args<W: ?Sized + redis::RedisWrite>(&self, out: &mut W) {
+        let Self(version, value) = self;
+        let mut arg = out.writer_for_next_arg();
+        for part in [MAGIC.as_slice(), version.as_bytes(), value] {
+            // A buffer takes everything.
+            drop(arg.write_all(part));
+        }
+    }
 }
+
+impl redis::ToSingleRedisArg for Framed<'_> {}
 
 /// The header of a frame, for scripts that put the value behind it.
 pub(crate) fn header(version: Version) -> Bytes {
-    seal(version, b"")
+    [MAGIC.as_slice(), version.as_bytes()].concat().into()
 }
 
 /// Takes a value out of its frame, without copying it.
@@ -104,7 +112,13 @@ mod tests {
     #[test]
     fn a_frame_comes_back_and_anything_else_is_refused() {
         let version = new_version().unwrap();
-        let frame = seal(version, b"value");
+        let mut command = redis::cmd("SET");
+        command.arg("k").arg(Framed(version, b"value"));
+        let Some(redis::Arg::Simple(frame)) = command.args_iter().nth(2) else {
+            panic!("no third argument")
+        };
+        let frame = Bytes::copy_from_slice(frame);
+        assert!(frame.starts_with(&header(version)));
         assert_eq!(open(&frame).unwrap(), (version, Bytes::from_static(b"value")));
         for length in 0..HEADER_BYTES {
             let error = open(&frame.slice(..length)).unwrap_err();

@@ -23,7 +23,12 @@ impl Info {
 
     /// What the field `name` says.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.text.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+        self.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+    }
+
+    /// Its lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines()
     }
 
     /// The number in the field `name`.

@@ -8,12 +8,16 @@
 
 mod member;
 mod placement;
+#[cfg(feature = "checkpoint")]
+mod threads;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use state_core::{Key, Namespace, Scope};
 
 pub(crate) use member::{MemberRange, after_member};
 pub(crate) use placement::{Buckets, Placement};
+#[cfg(feature = "checkpoint")]
+pub(crate) use threads::{INDEXES, ThreadKeys, inner, place, read_inner, read_place, split_write};
 
 /// What is stored under a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

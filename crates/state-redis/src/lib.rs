@@ -1,6 +1,8 @@
 //! State stores on Redis and Valkey: standalone, Sentinel and Cluster.
 
 mod backend;
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 mod client;
 mod config;
 mod connect;
@@ -20,6 +22,8 @@ mod topology;
 mod watch;
 
 pub use backend::RedisBackend;
+#[cfg(feature = "checkpoint")]
+pub use checkpoint::{ConnectCheckpointer, RedisCheckpointer, RedisThreads};
 pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};
 pub use layout::{NamespaceOptions, Partitioner, Placed, WatchHistory};
 pub use pubsub::{Delivery, SubscribeOptions};

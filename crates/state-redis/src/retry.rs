@@ -23,6 +23,8 @@ use crate::errors::{Failure, Redirect, RetryClass};
 
 /// Redirections and loaded scripts per call that cost nothing; from then on they are retries.
 const FREE_HOPS: u32 = 16;
+/// The longest wait for a slot that moves.
+const SLOT_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// The rules for all calls of one store.
 #[derive(Debug)]
@@ -43,10 +45,13 @@ pub(crate) struct Call<'a> {
     repeat: Repeat,
     deadline: Duration,
     retries: u32,
+    /// Waits for a slot to have moved, which are no retries.
+    waits: u32,
     hops: u32,
     /// An earlier try may have been applied, or may still be.
     unknown: bool,
     backoff: Option<Backoff>,
+    slot_backoff: Option<Backoff>,
 }
 
 /// What to do before the next try.
@@ -122,9 +127,11 @@ impl Retry {
             repeat,
             deadline: self.clock.monotonic().saturating_add(timeout),
             retries: 0,
+            waits: 0,
             hops: 0,
             unknown: false,
             backoff: None,
+            slot_backoff: None,
         }
     }
 }
@@ -137,7 +144,7 @@ impl Call<'_> {
 
     /// How often a failed try was repeated.
     pub(crate) fn retries(&self) -> u32 {
-        self.retries
+        self.retries.saturating_add(self.waits)
     }
 
     /// Whether an earlier try may have been applied, or may still be.
@@ -183,26 +190,32 @@ impl Call<'_> {
     }
 
     async fn wait(&mut self, failure: Failure) -> Result<Again, Error> {
-        if self.retries >= self.retry.retries {
+        let moves = failure.class() == RetryClass::SlotMoves;
+        let most = if moves { self.retry.retries.min(1) } else { self.retry.retries };
+        if most == 0 || (!moves && self.retries >= most) {
             return Err(self.give_up(failure, "no retries are left"));
         }
-        let backoff = self
-            .backoff
-            .get_or_insert_with(|| Backoff::new(self.retry.base_delay, self.retry.max_delay));
-        let wait = backoff.next();
+        let (base, max) = (self.retry.base_delay, self.retry.max_delay);
+        let wait = if moves {
+            self.slot_backoff.get_or_insert_with(|| Backoff::new(base, max.min(SLOT_WAIT_MAX)))
+        } else {
+            self.backoff.get_or_insert_with(|| Backoff::new(base, max))
+        };
+        let wait = wait.next();
         if wait >= self.remaining() {
             return Err(self.give_up(failure, "the deadline leaves no time"));
         }
         // What was never sent is no burden for a server, so waiting for its connection is free.
         let sent =
             failure.class() != RetryClass::Reconnect || failure.outcome() != Outcome::NotApplied;
-        if sent && !self.retry.budget.withdraw(self.retry.clock.monotonic()) {
+        if sent && !moves && !self.retry.budget.withdraw(self.retry.clock.monotonic()) {
             return Err(self.give_up(failure, "the retry budget is used up"));
         }
-        self.retries += 1;
+        let count = if moves { &mut self.waits } else { &mut self.retries };
+        *count = count.saturating_add(1);
         tracing::debug!(
             op = self.op,
-            retry = self.retries,
+            retry = self.retries(),
             wait_us = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX),
             cause = %failure,
             "trying again"
@@ -213,7 +226,7 @@ impl Call<'_> {
 
     /// The error for the caller; told once in the log where a connection or a server is the cause.
     fn give_up(&self, failure: Failure, why: &'static str) -> Error {
-        let attempts = self.retries.saturating_add(1);
+        let attempts = self.retries().saturating_add(1);
         // What one try left open, a later one that was refused does not settle.
         let outcome = match failure.outcome() {
             Outcome::NotApplied if self.unknown => Outcome::Unknown,
@@ -228,7 +241,7 @@ impl Call<'_> {
                 cause = %failure,
                 why,
                 "Redis connection failed after {} retries",
-                self.retries
+                self.retries()
             );
         }
         // One try that was late is not the deadline of the call.
@@ -245,7 +258,7 @@ fn again(failure: &Failure) -> Again {
         RetryClass::LoadScript => Step::LoadScript,
         RetryClass::Refresh => Step::Refresh,
         RetryClass::Reconnect => Step::Reconnect,
-        RetryClass::Wait | RetryClass::Never => Step::Same,
+        RetryClass::Wait | RetryClass::SlotMoves | RetryClass::Never => Step::Same,
     };
     Again { step }
 }

@@ -151,6 +151,21 @@ impl RedisStore {
         Channels::new(&self.config.key_prefix)
     }
 
+    #[cfg(feature = "checkpoint")]
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    #[cfg(feature = "checkpoint")]
+    pub(crate) const fn shared_config(&self) -> &Arc<RedisConfig> {
+        &self.config
+    }
+
+    #[cfg(feature = "checkpoint")]
+    pub(crate) const fn offers(&self) -> &Offers {
+        &self.offers
+    }
+
     /// The settings.
     pub fn config(&self) -> &RedisConfig {
         &self.config

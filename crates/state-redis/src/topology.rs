@@ -5,6 +5,7 @@ mod node;
 mod routes;
 mod sentinel;
 mod slots;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 pub(crate) use node::Node;
 pub(crate) use routes::{Routes, Shard};
 pub(crate) use slots::{SLOTS, slot_of};
+pub(crate) use view::{View, questions};
 
 use crate::config::{self, Address, RedisConfig};
 use crate::connect::{Connector, Purpose, Trouble, pause};
@@ -78,6 +80,11 @@ impl Topology {
     /// Whether asking can find other servers than those of the settings.
     pub(crate) fn can_move(&self) -> bool {
         !matches!(self.connector.config().topology, config::Topology::Standalone { .. })
+    }
+
+    /// Whether it is a cluster.
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.connector.config().topology, config::Topology::Cluster { .. })
     }
 
     pub(crate) fn connector(&self) -> &Arc<Connector> {

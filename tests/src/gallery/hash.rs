@@ -24,6 +24,8 @@ gallery! {
     "hash.text" rejected by ["hash.any-bytes"] => fields::text;
     /// A removal of fields counts the names that were given.
     "hash.delete.counts-names" rejected by ["hash.delete"] => fields::delete_counts_names;
+    /// A removal of fields that are not there is made all the same, and told.
+    "hash.delete.absent-told" rejected by ["hash.delete.absent"] => fields::delete_absent_told;
     /// A hash whose last field was removed stays, empty.
     "hash.delete.leaves-shell" rejected by ["hash.delete.last"] => fields::delete_leaves_shell;
     /// The removal of a hash always says that there was one.

@@ -23,6 +23,7 @@ enum Op {
     Create,
     CompareAndSet,
     Delete,
+    DeleteWithId,
     Take,
     TakeWithId,
     Increment,
@@ -32,13 +33,14 @@ enum Op {
     TransactWithId,
 }
 
-const OPS: [Op; 13] = [
+const OPS: [Op; 14] = [
     Op::Get,
     Op::Put,
     Op::PutOnce,
     Op::Create,
     Op::CompareAndSet,
     Op::Delete,
+    Op::DeleteWithId,
     Op::Take,
     Op::TakeWithId,
     Op::Increment,
@@ -99,7 +101,15 @@ impl Op {
                 let seen = seen.ok_or_else(|| Error::invalid("not prepared"))?;
                 store.compare_and_set(key.clone(), seen, "8").await?;
             }
-            Self::Delete => drop(store.delete(key.clone()).await?),
+            Self::Delete => {
+                let deleted = store.delete_opts(key, DeleteOptions::new()).await?;
+                // What was there is not denied: it is told, or told to be unknown.
+                assert_ne!(deleted.existed, deleted.existed_unknown, "{deleted:?}");
+            }
+            Self::DeleteWithId => {
+                let options = DeleteOptions::new().with_op_id(id);
+                assert!(store.delete_opts(key, options).await?.existed, "it was there");
+            }
             Self::Take => taken(&store.delete_opts(key, taking).await?),
             Self::TakeWithId => taken(&store.delete_opts(key, taking.with_op_id(id)).await?),
             Self::Increment => {
@@ -137,7 +147,7 @@ impl Op {
                 (Some("7"), Some("8"))
             }
             Self::Create => (None, Some("8")),
-            Self::Delete | Self::Take | Self::TakeWithId => (Some("7"), None),
+            Self::Delete | Self::DeleteWithId | Self::Take | Self::TakeWithId => (Some("7"), None),
             Self::Increment | Self::IncrementWithId => (None, Some("1")),
             Self::Acquire => (None, None),
         };

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use state_core::{ErrorKind, Outcome, StateBackend, StateBackendExt};
-use state_redis::RedisBackend;
+use state_redis::{RedisBackend, RedisConfig};
 
 use crate::proxy::{Ending, Fault};
 use crate::redis_stage::{Stage, fails, open, shared, until_so, works_again};
+use crate::servers::MASTER;
 
 /// A call that is in flight while the network is a black hole is answered once it is healed: the connection that lost
 /// bytes never speaks again, so it must have been replaced.
@@ -87,7 +88,7 @@ pub(super) fn refused(stage: &Stage) -> Result<(), Failed> {
 /// Every reply and every request in pieces of one byte.
 pub(super) fn chopped(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
-        let store = open(stage.patient()?).await?;
+        let store = open(unhurried(stage)?).await?;
         stage.set(Fault::Chunks(NonZeroUsize::MIN));
         everything(&store).await
     })
@@ -96,10 +97,22 @@ pub(super) fn chopped(stage: &Stage) -> Result<(), Failed> {
 /// A network with a long way, and no other fault.
 pub(super) fn slow(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
-        let store = open(stage.patient()?).await?;
+        let store = open(unhurried(stage)?).await?;
         stage.set(Fault::Delay(Duration::from_millis(3)));
         everything(&store).await
     })
+}
+
+/// Settings for what is slow and no fault, on a machine that may be slow as well: nobody takes it for one. The sentinels see
+/// the servers through the same proxies, and must not put another in their place.
+fn unhurried(stage: &Stage) -> Result<RedisConfig, Failed> {
+    for sentinel in stage.servers.sentinels() {
+        let words = ["SENTINEL", "SET", MASTER, "down-after-milliseconds", "600000"];
+        stage.servers.admin(sentinel, &words)?.ok()?;
+    }
+    let mut config = stage.patient()?;
+    config.silence_timeout_ms = 60_000;
+    Ok(config)
 }
 
 async fn everything(store: &RedisBackend) -> Result<(), Failed> {

@@ -9,7 +9,7 @@ use super::error::Result;
 use super::launcher::Launcher;
 use super::node::Node;
 
-pub(super) use sentinel::MASTER;
+pub(crate) use sentinel::MASTER;
 
 /// Starts the servers of a setup. They answer, but need not have found each other yet.
 pub(super) fn start(setup: Setup, launcher: &Launcher) -> Result<Vec<Node>> {

@@ -5,14 +5,15 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use state_tests::proxy::Fault;
-use state_tests::redis_contract;
 use state_tests::servers::{Kind, Reply, Running, Servers, Setup, Version, wait_until};
+use state_tests::{redis_checkpoints, redis_contract};
 
 /// The oldest servers that are supported.
 const VERSION_MIN: Version = Version::new(7, 0, 0);
@@ -43,7 +44,7 @@ pub(crate) fn trials(setup: Setup) -> Vec<Trial> {
 /// Runs `trials` and the whole contract, which has servers of its own.
 pub(crate) fn run(setup: Setup, mut trials: Vec<Trial>) -> ExitCode {
     let servers = match Servers::start(setup) {
-        Ok(servers) => servers,
+        Ok(servers) => Arc::new(servers),
         Err(error) => {
             let start = move || Err(Failed::from(error));
             trials.push(Trial::test("contract::servers_start", start));
@@ -53,6 +54,9 @@ pub(crate) fn run(setup: Setup, mut trials: Vec<Trial>) -> ExitCode {
     trials.extend(redis_contract::trials(&servers));
     if matches!(setup, Setup::Standalone | Setup::Cluster) {
         trials.extend(redis_contract::trials_with_index_and_log(&servers));
+    }
+    if matches!(setup, Setup::Standalone | Setup::Sentinel | Setup::Cluster) {
+        trials.extend(redis_checkpoints::trials(&servers));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -40,7 +40,7 @@ const LAW: &[Article] = &[
     },
     Article {
         name: "state-redis",
-        may_use: &["state-core", "state-codec"],
+        may_use: &["state-core", "state-codec", "state-checkpoint"],
         tests_may_use: &["state-conformance"],
     },
     Article {

@@ -8,7 +8,7 @@ use super::append::read_record;
 use super::keys::{self, Rows};
 use super::rows::{self, Head};
 use super::{BackendThreads, TRIES, lost, too_busy};
-use crate::store::{Load, Loaded};
+use crate::store::{Load, Loaded, Values};
 
 impl BackendThreads {
     pub(super) async fn load_checkpoint(&self, load: Load<'_>) -> Result<Option<Loaded>> {
@@ -51,7 +51,8 @@ impl BackendThreads {
                 return Err(lost("the latest checkpoint"));
             }
             let record = record.map(|record| read_record(&record)).transpose()?;
-            return Ok(Some(Loaded { life: head.life, id, record, writes }));
+            let values = Values::default();
+            return Ok(Some(Loaded { life: head.life, id, record, writes, values }));
         }
         Err(too_busy())
     }

@@ -7,7 +7,7 @@ use state_core::{Consistency, Key, ListOptions, Result, Scope};
 use super::append::read_record;
 use super::keys::{self, Rows, checkpoint_of, falling};
 use super::{BackendThreads, TRIES, lost, too_busy};
-use crate::store::{PagePosition, ReadPage, RecordPage, StoredRecord};
+use crate::store::{PagePosition, ReadPage, RecordPage, StoredRecord, Values};
 
 /// The most records that a page looks at.
 const EXAMINED_MAX: usize = 1_000;
@@ -53,7 +53,8 @@ impl BackendThreads {
                 }
             }
             let (life, serial) = (head.life, head.serial);
-            return Ok(Some(RecordPage { life, serial, records, next: names.next }));
+            let (next, values) = (names.next, Values::default());
+            return Ok(Some(RecordPage { life, serial, records, next, values }));
         }
         Err(too_busy())
     }

@@ -73,6 +73,7 @@ impl<S: ThreadStore> Checkpoints<S> {
                 position,
                 limit: PAGE_RECORDS,
                 writes,
+                values: false,
                 hidden,
                 consistency: Consistency::Strong,
             };

@@ -68,6 +68,7 @@ impl<S: ThreadStore> Checkpoints<S> {
                 hidden: !ancestry.is_empty(),
                 writes: false,
                 known: None,
+                values: false,
                 refresh: false,
                 consistency: Consistency::Strong,
             };

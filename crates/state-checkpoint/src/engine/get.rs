@@ -58,10 +58,14 @@ impl<S: ThreadStore> Checkpoints<S> {
             hidden: false,
             writes: true,
             known,
+            values: true,
             refresh: get.refresh.unwrap_or(self.options.refresh_on_read),
             consistency: get.consistency,
         };
         let loaded = self.store.load(load).await?;
+        if let Some(answer) = &loaded {
+            self.keep_sent(answer.life, &answer.values)?;
+        }
         // What was at hand may have been dropped while the store was asked.
         if let Some(answer) = &loaded
             && answer.record.is_none()
@@ -94,10 +98,12 @@ impl<S: ThreadStore> Checkpoints<S> {
     ) -> Result<Option<Vec<CheckpointTuple>>> {
         let mut wanted: Vec<(u64, Option<u64>)> = Vec::new();
         let mut resolved = Vec::with_capacity(raw.len());
+        let Some(ahead) = self.read_ahead(thread, life, &raw, values).await? else {
+            return Ok(None);
+        };
         for raw in &raw {
-            let Some(refs) = self.resolve(thread, life, raw, values).await? else {
-                return Ok(None);
-            };
+            let refs = self.resolve_with(thread, life, raw, values, &ahead).await?;
+            let Some(refs) = refs else { return Ok(None) };
             for (_, place, value) in &refs {
                 if let ValueRef::Version(number) = value {
                     wanted.push((*number, Some(*place)));
@@ -125,6 +131,48 @@ impl<S: ThreadStore> Checkpoints<S> {
         Ok(Some(tuples))
     }
 
+    /// Has everything at hand, in one call, that checkpoints are built from; what is known of
+    /// places comes back. `None` when the thread has another life now.
+    async fn read_ahead(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        raw: &[Raw],
+        values: bool,
+    ) -> Result<Option<HashMap<u64, Found>>> {
+        let mut want = Want::default();
+        // Without room for it, it would be read twice.
+        if !values || self.options.cache_bytes_max == 0 {
+            return Ok(Some(HashMap::new()));
+        }
+        let mut needed = Needed::default();
+        for raw in raw {
+            let record = &raw.record;
+            for (channel, version) in &record.checkpoint.channel_versions {
+                if record.refs.get(channel).is_none_or(|value| *value == ValueRef::ByPlace) {
+                    want.places.push(version_place(&raw.namespace, channel, version));
+                }
+            }
+            want.versions.extend(record.versions());
+            for write in &raw.writes {
+                let stub = WriteStub::decode(write)?;
+                stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+            }
+        }
+        want.places.sort_unstable();
+        want.places.dedup();
+        want.versions.retain(|number| self.cache.version(life.generation, *number).is_none());
+        want.versions.sort_unstable();
+        want.versions.dedup();
+        want.segments = self.not_at_hand(life, &needed);
+        if want.places.is_empty() && want.versions.is_empty() && want.segments.is_empty() {
+            return Ok(Some(HashMap::new()));
+        }
+        let Some(read) = self.store.values(thread, life, &want).await? else { return Ok(None) };
+        self.keep_sent(life, &read)?;
+        Ok(Some(want.places.into_iter().zip(read.found).collect()))
+    }
+
     /// What each channel of a checkpoint stands for, with its place; `None` when the thread has
     /// another life now.
     pub(super) async fn resolve(
@@ -133,6 +181,18 @@ impl<S: ThreadStore> Checkpoints<S> {
         life: Life,
         raw: &Raw,
         values: bool,
+    ) -> Result<Option<Vec<(Arc<str>, u64, ValueRef)>>> {
+        self.resolve_with(thread, life, raw, values, &HashMap::new()).await
+    }
+
+    /// The same where some places are known.
+    async fn resolve_with(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        raw: &Raw,
+        values: bool,
+        known: &HashMap<u64, Found>,
     ) -> Result<Option<Vec<(Arc<str>, u64, ValueRef)>>> {
         if !values {
             return Ok(Some(Vec::new()));
@@ -143,20 +203,22 @@ impl<S: ThreadStore> Checkpoints<S> {
         for (channel, version) in &record.checkpoint.channel_versions {
             let place = version_place(&raw.namespace, channel, version);
             let value = record.refs.get(channel).copied().unwrap_or(ValueRef::ByPlace);
-            if value == ValueRef::ByPlace {
+            if value == ValueRef::ByPlace && !known.contains_key(&place) {
                 want.places.push(place);
             }
             refs.push((Arc::clone(channel), place, value));
         }
-        if want.places.is_empty() {
-            return Ok(Some(refs));
+        let mut read = HashMap::new();
+        if !want.places.is_empty() {
+            let Some(values) = self.store.values(thread, life, &want).await? else {
+                return Ok(None);
+            };
+            read.extend(want.places.into_iter().zip(values.found));
         }
-        let Some(read) = self.store.values(thread, life, &want).await? else { return Ok(None) };
-        let mut found = read.found.into_iter();
-        for (_, _, value) in &mut refs {
+        for (_, place, value) in &mut refs {
             if *value == ValueRef::ByPlace {
-                match found.next() {
-                    Some(Found::Version(number)) => *value = ValueRef::Version(number),
+                match known.get(place).or_else(|| read.get(place)) {
+                    Some(Found::Version(number)) => *value = ValueRef::Version(*number),
                     Some(Found::Empty) => *value = ValueRef::Empty,
                     Some(Found::Absent) | None => {}
                 }

@@ -111,6 +111,7 @@ impl<S: ThreadStore> Checkpoints<S> {
             hidden,
             writes,
             known: None,
+            values: false,
             refresh: false,
             consistency: history.consistency,
         };

@@ -105,12 +105,15 @@ impl<S: ThreadStore> Checkpoints<S> {
                 position: position.clone(),
                 limit: limit.min(READ_AT_ONCE),
                 writes: list.values,
+                // Who knows the thread asks for what is missing.
+                values: list.values && !filtered && self.cache.life(thread).is_none(),
                 hidden: false,
                 consistency: list.consistency,
             };
             let Some(page) = self.store.page(read).await? else {
                 return Ok(Read { items: Vec::new(), examined: 0, next: None });
             };
+            self.keep_sent(page.life, &page.values)?;
             let examined = if page.next.is_some() && page.records.is_empty() {
                 left
             } else {

@@ -47,10 +47,12 @@ impl<S: ThreadStore> Checkpoints<S> {
             hidden: true,
             writes: false,
             known: None,
+            values: true,
             refresh: false,
             consistency: Consistency::Strong,
         };
         let Some(loaded) = self.store.load(load).await? else { return Ok(None) };
+        self.keep_sent(loaded.life, &loaded.values)?;
         let get =
             GetCheckpoint::at(put.thread.clone(), id.clone()).with_namespace(put.namespace.clone());
         let record = self.record_of(&get, &loaded)?;

@@ -13,7 +13,7 @@ use crate::descriptor::{Descriptor, Stub};
 use crate::digest::value_check;
 use crate::script::{Address, Op};
 use crate::segment::open_segment;
-use crate::store::{Life, ThreadStore, Want};
+use crate::store::{Life, ThreadStore, Values, Want};
 
 /// No value is longer: the store's limit on payloads keeps it so.
 const VALUE_BYTES_MAX: u64 = 1 << 30;
@@ -97,6 +97,48 @@ impl<S: ThreadStore> Checkpoints<S> {
         Ok(Some(segments))
     }
 
+    /// The segments that are not at hand.
+    pub(super) fn not_at_hand(&self, life: Life, needed: &Needed) -> Vec<u64> {
+        let lacks = |(number, end): (&u64, &u64)| {
+            let segment = self.cache.segment(life.generation, *number);
+            segment.is_none_or(|bytes| (bytes.len() as u64) < *end).then_some(*number)
+        };
+        needed.0.iter().filter_map(lacks).collect()
+    }
+
+    fn keep_segments(&self, life: Life, segments: &[(u64, Bytes)]) -> Result<()> {
+        for (number, frame) in segments {
+            self.cache.keep_segment(life.generation, *number, open_segment(frame)?);
+        }
+        Ok(())
+    }
+
+    /// Keeps what a store has sent along at hand.
+    pub(super) fn keep_sent(&self, life: Life, values: &Values) -> Result<()> {
+        self.keep_segments(life, &values.segments)?;
+        for (number, part) in &values.versions {
+            if part.body.is_empty() || self.cache.version(life.generation, *number).is_some() {
+                continue;
+            }
+            let stub = Stub::decode(part)?;
+            let mut needed = Needed::default();
+            stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+            let mut segments = Segments::default();
+            for segment in needed.segments() {
+                if let Some(bytes) = self.cache.segment(life.generation, segment) {
+                    segments.0.insert(segment, bytes);
+                }
+            }
+            // A script that has not been sent is read when it is needed.
+            if let Ok(descriptor) = stub.finish(|at, len, into| segments.read(at, len, into)) {
+                let descriptor = Arc::new(descriptor);
+                let version = Version { descriptor, payload: None, place: None };
+                self.cache.keep_version(life.generation, *number, version);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads how versions are made, and what these are made from, until something is at hand:
     /// a value, or with `whole` nothing but the beginning of a chain. `None` when the thread has
     /// another life now.
@@ -131,7 +173,16 @@ impl<S: ThreadStore> Checkpoints<S> {
             if !want.versions.is_empty() {
                 let read = self.store.values(thread, life, &want).await?;
                 let Some(read) = read else { return Ok(None) };
+                self.keep_segments(life, &read.segments)?;
                 for (number, part) in read.versions {
+                    // The store may send more than was asked for, and some of it is at hand.
+                    let asked = want.versions.contains(&number);
+                    if !asked && (found.contains_key(&number) || part.body.is_empty()) {
+                        continue;
+                    }
+                    if !asked && self.cache.version(life.generation, number).is_some() {
+                        continue;
+                    }
                     let stub = Stub::decode(&part)?;
                     after.extend(stub.base().map(|base| base.version));
                     stubs.insert(number, stub);

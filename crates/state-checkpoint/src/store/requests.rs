@@ -24,6 +24,7 @@ pub struct Life {
 
 /// Which checkpoint is read.
 #[expect(clippy::exhaustive_structs, reason = "the engine makes it and stores read it")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 #[derive(Clone, Copy, Debug)]
 pub struct Load<'a> {
     /// The thread.
@@ -38,6 +39,8 @@ pub struct Load<'a> {
     pub writes: bool,
     /// The checkpoint whose record the engine has at hand: it is not sent again.
     pub known: Option<(Life, &'a CheckpointId)>,
+    /// Whether what its new values and writes are made from may be sent along.
+    pub values: bool,
     /// Whether the lifetime of the thread begins anew.
     pub refresh: bool,
     /// How fresh the answer must be.
@@ -56,6 +59,9 @@ pub struct Loaded {
     pub record: Option<Part>,
     /// Its writes, in no order.
     pub writes: Vec<StoredWrite>,
+    /// What its values and writes are made from, as far as the store has sent it along; may be
+    /// nothing, and may be more than that.
+    pub values: Values,
 }
 
 /// What values are made from.
@@ -204,6 +210,8 @@ pub struct ReadPage<'a> {
     pub limit: usize,
     /// Whether their writes are read.
     pub writes: bool,
+    /// Whether what their new values and writes are made from may be sent along.
+    pub values: bool,
     /// Whether the records that are out of sight are read, instead of the others.
     pub hidden: bool,
     /// How fresh the answer must be.
@@ -222,6 +230,8 @@ pub struct RecordPage {
     pub records: Vec<StoredRecord>,
     /// Where to go on; `None` at the end.
     pub next: Option<PagePosition>,
+    /// What their values and writes are made from, as far as the store has sent it along.
+    pub values: Values,
 }
 
 /// Records to be removed.

@@ -1,8 +1,8 @@
 //! `statectl restore`: applies a snapshot file to a namespace.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,7 +17,6 @@ use state_core::{ErrorKind, RestoreMode, RestoreOptions, RestoreReport, StateBac
 use super::snapshot::Document as SnapshotDocument;
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
-use crate::output::Output;
 use crate::progress;
 
 /// Apply a snapshot file to a namespace
@@ -147,21 +146,12 @@ async fn ask(store: &dyn StateBackend, context: &Context) -> Result<(), Failure>
         return Ok(());
     }
     let namespace = store.info().namespace;
-    let question = format!("namespace `{namespace}` holds {} entries", HumanCount(entries));
-    let stdin = io::stdin();
-    if !context.output.json && stdin.is_terminal() {
-        Output::ask(format_args!("{question}. Replace them? [y/N] "));
-        let mut answer = String::new();
-        let read = stdin.lock().read_line(&mut answer);
-        read.map_err(|error| Failure::file("reading", Path::new("standard input"), &error))?;
-        if answer.trim().eq_ignore_ascii_case("y") || answer.trim().eq_ignore_ascii_case("yes") {
-            return Ok(());
-        }
-    }
-    Err(Failure::conflict(
-        format!("{question}, which --replace would remove; nothing was changed"),
-        "give --yes to replace them, or leave out --replace to merge",
-    ))
+    let question = format!(
+        "Replace the {} that the namespace `{namespace}` holds?",
+        if entries == 1 { "entry".to_owned() } else { format!("{} entries", HumanCount(entries)) }
+    );
+    let next = "give --yes to replace them, or leave out --replace to merge";
+    context.output.agree(&question, next)
 }
 
 /// Says how to go on from where the restore has stopped.

@@ -22,6 +22,8 @@ use crate::{duration, progress};
 /// The file holds entries and hashes with their deadlines; versions, leases and fencing marks
 /// are not part of it. It is checksummed, and can be restored into any store. A file appears
 /// under its name when it is complete and on disk, so a failure never harms an older snapshot.
+/// Threads of checkpoints are moved between stores by `export` and `import`: on a server they lie
+/// outside what a snapshot holds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -138,7 +140,11 @@ async fn write<W: Write + Send>(
 }
 
 /// Puts the complete file on disk and gives it its name.
-fn keep(temporary: tempfile::NamedTempFile, folder: &Path, name: &Path) -> io::Result<()> {
+pub(super) fn keep(
+    temporary: tempfile::NamedTempFile,
+    folder: &Path,
+    name: &Path,
+) -> io::Result<()> {
     let file = temporary.persist(name).map_err(|failed| failed.error)?;
     file.sync_all()?;
     // Where folders cannot be opened, their entries need no sync.

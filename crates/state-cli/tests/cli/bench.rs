@@ -74,6 +74,18 @@ impl Bench {
         std::fs::write(&path, content).unwrap();
         path
     }
+
+    /// Runs the commands that the end of a demonstration suggests; there must be `least` of them.
+    pub(crate) fn runs_what_is_suggested(&self, text: &str, least: usize) {
+        assert!(text.lines().all(|line| line.contains("--store") || line.chars().count() <= 100));
+        let commands: Vec<_> = text.lines().filter(|line| line.contains(" --store ")).collect();
+        assert!(commands.len() >= least, "{text}");
+        for line in commands {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let run = self.run_bare(&words[1..]);
+            assert!(!run.ok().is_empty(), "{line}");
+        }
+    }
 }
 
 pub(crate) fn finish(mut command: Command, input: &[u8]) -> Run {

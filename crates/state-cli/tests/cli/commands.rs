@@ -257,9 +257,10 @@ fn help_teaches() {
     for said in ["Exit codes", "Durations", "--store", "Examples"] {
         assert!(help.contains(said), "{said}");
     }
-    for command in
-        ["get", "put", "del", "incr", "ls", "ttl", "watch", "snapshot", "restore", "info", "demo"]
-    {
+    for command in [
+        "get", "put", "del", "incr", "ls", "ttl", "watch", "snapshot", "restore", "threads",
+        "history", "show", "diff", "fork", "prune", "rm", "export", "import", "info", "demo",
+    ] {
         let help = bench.run_bare([command, "--help"]).ok();
         assert!(help.contains("Examples:"), "{command}");
         assert!(help.contains("--json"), "{command}");

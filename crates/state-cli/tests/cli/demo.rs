@@ -1,4 +1,4 @@
-//! The demonstration: real processes, killed at many points, with exact totals every time.
+//! The demonstration of a stream job: real processes, killed at many points, with exact totals every time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ fn write_text(bench: &Bench, lines: usize) {
 }
 
 fn demo(bench: &Bench, arguments: &[&str]) -> Run {
-    bench.run_bare([&["--json", "demo", "text", "--lease=1s"], arguments].concat())
+    bench.run_bare([&["--json", "demo", "stream", "text", "--lease=1s"], arguments].concat())
 }
 
 /// Checks what must hold of every demonstration that worked.
@@ -162,7 +162,7 @@ fn a_demonstration_that_was_interrupted_goes_on() {
         let told = kill_a_worker_after(&bench, events);
         assert_eq!(told.len(), events, "the worker was finished too early");
     }
-    let run = bench.run(["--json", "demo", "text", "--lease=1s", "--kill-at=90"]);
+    let run = bench.run(["--json", "demo", "stream", "text", "--lease=1s", "--kill-at=90"]);
     run.ok();
     let report = run.json();
     assert_eq!(report["equal"], true);
@@ -172,7 +172,7 @@ fn a_demonstration_that_was_interrupted_goes_on() {
     assert_eq!(report["lines_per_transaction"], 5);
     assert!(report["workers"][0]["resumed_bytes"].as_u64().unwrap() > 0);
 
-    let again = bench.run(["--json", "demo", "text"]);
+    let again = bench.run(["--json", "demo", "stream", "text"]);
     again.exits(4);
     assert!(again.error()["message"].as_str().unwrap().contains("finished"));
 }
@@ -183,7 +183,7 @@ fn a_counter_that_somebody_changed_is_noticed() {
     write_text(&bench, 200);
     kill_a_worker_after(&bench, 20);
     bench.run(["-n", "demo", "incr", "-p", "job", "words/txt"]).ok();
-    let run = bench.run(["--json", "demo", "text", "--lease=1s"]);
+    let run = bench.run(["--json", "demo", "stream", "text", "--lease=1s"]);
     run.exits(8);
     assert_eq!(run.json()["equal"], false);
     assert_eq!(run.error()["kind"], "unproven");
@@ -197,7 +197,7 @@ fn a_file_that_changes_meanwhile_is_named() {
     // The first file is read half-way, then shrinks.
     kill_a_worker_after(&bench, 20);
     bench.write("text/LOG/file.LOG", "short");
-    let run = bench.run(["--json", "demo", "text", "--lease=1s"]);
+    let run = bench.run(["--json", "demo", "stream", "text", "--lease=1s"]);
     run.exits(8);
     assert!(run.error()["message"].as_str().unwrap().contains("file.LOG"), "{}", run.stderr);
 }
@@ -206,20 +206,13 @@ fn a_file_that_changes_meanwhile_is_named() {
 fn the_end_says_how_to_look_inside() {
     let bench = Bench::new();
     write_text(&bench, 50);
-    let text = bench.run_bare(["demo", "text", "--lease=1s"]).ok();
+    let text = bench.run_bare(["demo", "stream", "text", "--lease=1s"]).ok();
     for said in
         ["SIGKILL", "resumes at", "equal to an uninterrupted pass", "What you saw", "lines/s"]
     {
         assert!(text.contains(said), "{said}: {text}");
     }
-    assert!(text.lines().all(|line| line.contains("--store") || line.chars().count() <= 100));
-    let commands: Vec<_> = text.lines().filter(|line| line.contains(" --store ")).collect();
-    assert!(commands.len() >= 4, "{text}");
-    for line in commands {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let run = bench.run_bare(&words[1..]);
-        assert!(!run.ok().is_empty(), "{line}");
-    }
+    bench.runs_what_is_suggested(&text, 4);
 }
 
 #[test]
@@ -228,13 +221,13 @@ fn what_the_demonstration_cannot_work_with() {
     std::fs::create_dir(bench.path("empty")).unwrap();
     bench.write("binary/a.bin", b"\0");
     for (arguments, said, code) in [
-        (&["demo", "empty"][..], "no text", 2),
-        (&["demo", "binary"], "no text", 2),
-        (&["demo", "absent"], "absent", 7),
-        (&["--store", "memory:", "demo"], "outlive", 2),
-        (&["demo", "--kill-at", "0"], "0", 2),
-        (&["demo", "--kill-at", "100"], "100", 2),
-        (&["demo", "--every", "0"], "0", 2),
+        (&["demo", "stream", "empty"][..], "no text", 2),
+        (&["demo", "stream", "binary"], "no text", 2),
+        (&["demo", "stream", "absent"], "absent", 7),
+        (&["--store", "memory:", "demo", "stream"], "outlive", 2),
+        (&["demo", "stream", "--kill-at", "0"], "0", 2),
+        (&["demo", "stream", "--kill-at", "100"], "100", 2),
+        (&["demo", "stream", "--every", "0"], "0", 2),
     ] {
         let run = bench.run_bare([&["--json"], arguments].concat());
         run.exits(code);

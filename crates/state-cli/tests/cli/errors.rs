@@ -91,6 +91,30 @@ fn a_file_that_is_no_store_is_corrupt() {
 }
 
 #[test]
+fn nothing_but_the_error_is_said_of_a_damaged_file() {
+    const PAGE_BYTES: usize = 4_096;
+    let bench = Bench::new();
+    bench.run(["put", "k", "v"]).ok();
+    let sound = std::fs::read(bench.path("app.state")).unwrap();
+    let mut gave_up = 0;
+    for page in (PAGE_BYTES..sound.len()).step_by(PAGE_BYTES) {
+        let mut damaged = sound.clone();
+        damaged[page] ^= 0xFF;
+        bench.write("app.state", damaged);
+        let run = bench.run(["get", "k"]);
+        if run.stderr.is_empty() {
+            assert_eq!(run.stdout, b"v", "damage at {page}");
+            continue;
+        }
+        run.exits(5);
+        assert!(run.stderr.starts_with("error: the store file"), "{}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+        gave_up += usize::from(run.stderr.contains("made the engine give up"));
+    }
+    assert!(gave_up > 0, "no damage made the engine panic, so that nothing was kept quiet");
+}
+
+#[test]
 fn an_empty_file_becomes_a_store_only_by_writing() {
     let bench = Bench::new();
     bench.write("app.state", Vec::new());

@@ -3,11 +3,17 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod changing_threads;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod demo_life;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod exporting;
 #[cfg(test)]
 #[cfg(unix)]
 mod guide;
@@ -18,3 +24,5 @@ mod pipes;
 #[cfg(test)]
 #[cfg(feature = "redis")]
 mod servers;
+#[cfg(test)]
+mod threads;

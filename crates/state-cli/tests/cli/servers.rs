@@ -20,7 +20,9 @@ fn a_server_that_is_not_there_is_unavailable() {
     drop(listener);
     for scheme in ["redis", "valkey", "redis+cluster"] {
         let store = format!("{scheme}://worker:{SECRET}@127.0.0.1:{port}");
-        for arguments in [&["get", "k"][..], &["put", "k", "v"], &["info"]] {
+        for arguments in
+            [&["get", "k"][..], &["put", "k", "v"], &["info"], &["threads"], &["show", "chat"]]
+        {
             let run = bench.run_bare([&["--store", &store], arguments].concat());
             assert_eq!(run.exits(3), "", "{store} {arguments:?}");
             assert!(!run.stderr.contains(SECRET), "{}", run.stderr);
@@ -79,11 +81,15 @@ fn a_url_that_is_wrong_is_a_usage_error() {
 }
 
 #[test]
-fn the_demonstration_needs_a_file() {
+fn the_demonstration_of_a_stream_needs_a_file() {
     let bench = Bench::new();
     let store = format!("redis://:{SECRET}@127.0.0.1:1");
-    let run = bench.run_bare(["--store", &store, "demo"]);
+    let run = bench.run_bare(["--store", &store, "demo", "stream"]);
     run.exits(2);
     assert!(run.stderr.contains("store in a file"), "{}", run.stderr);
+    assert!(!run.stderr.contains(SECRET), "{}", run.stderr);
+    // An agent's life can be on a server, which must be there.
+    let run = bench.run_bare(["--store", &store, "demo"]);
+    run.exits(3);
     assert!(!run.stderr.contains(SECRET), "{}", run.stderr);
 }

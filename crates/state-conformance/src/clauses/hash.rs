@@ -27,6 +27,8 @@ clauses! { "hash": "fields under one key";
     MUST "hash.any-bytes" needs [Hash] => fields::any_bytes;
     /// A removal of fields returns how many there were, each counted once, and leaves the others alone.
     MUST "hash.delete" needs [Hash] => fields::delete;
+    /// A removal of fields of which none is there changes nothing and is told to no watch.
+    MUST "hash.delete.absent" needs [Hash, Watch] => fields::delete_absent;
     /// The removal of the last field removes the hash.
     MUST "hash.delete.last" needs [Hash] => fields::delete_last;
     /// The removal of a hash removes all of its fields and says whether there was one.

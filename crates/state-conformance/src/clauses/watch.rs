@@ -80,14 +80,14 @@ clauses! { "watch": "following changes";
 }
 
 /// Events as they come.
-type Events = BoxStream<'static, Result<WatchEvent>>;
+pub(super) type Events = BoxStream<'static, Result<WatchEvent>>;
 
 async fn watch(store: &dyn StateBackend, options: WatchOptions) -> Events {
     store.as_watch().unwrap().watch(options).await.unwrap()
 }
 
 /// Follows all changes of the namespace from now on.
-async fn follow(store: &dyn StateBackend) -> Events {
+pub(super) async fn follow(store: &dyn StateBackend) -> Events {
     watch(store, WatchOptions::default()).await
 }
 
@@ -102,7 +102,7 @@ async fn next(events: &mut Events, what: &str) -> WatchEvent {
 }
 
 /// The next event must tell `expected`.
-async fn tells(events: &mut Events, expected: Change) {
+pub(super) async fn tells(events: &mut Events, expected: Change) {
     let told = next(events, &format!("{expected:?}")).await.change;
     assert_eq!(told, expected, "the next change that is told");
 }
@@ -118,7 +118,7 @@ async fn same_in_any_order(events: &mut Events, mut expected: Vec<Change>) {
 }
 
 /// What a put without a lifetime is told as.
-fn put(key: impl Into<state_core::Key>, version: Version) -> Change {
+pub(super) fn put(key: impl Into<state_core::Key>, version: Version) -> Change {
     Change::Put { key: key.into(), version, deadline: None }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use state_core::Clock;
 
 use super::work::{Task, Work};
 
@@ -30,14 +31,56 @@ struct State {
     senders: Vec<Waker>,
 }
 
-/// How the writer thread waits for works to come together.
+/// Works that may still come into a group: those of the callers who have just been answered, who
+/// may well come again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gathering {
-    /// Works that may be expected: those of the callers who have just been answered, who may well
-    /// come again, besides those that wait already.
-    pub(super) answered: usize,
-    /// How long it waits at most.
+    /// How many works make the group complete.
+    pub(super) expected: usize,
+    /// How long the writer thread has nothing to do for them, at most.
     pub(super) patience: Duration,
+}
+
+/// Works for one commit: those that are there, and those that are waited for.
+///
+/// Without the latter, works that are sent again and again would fall apart into groups that
+/// follow each other, and each group costs a commit. The works that are there are done meanwhile.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    queue: &'a Queue,
+    clock: &'a dyn Clock,
+    works: VecDeque<Box<dyn Work>>,
+    gathering: Gathering,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(
+        queue: &'a Queue,
+        clock: &'a dyn Clock,
+        works: VecDeque<Box<dyn Work>>,
+        gathering: Gathering,
+    ) -> Self {
+        let expected = gathering.expected.saturating_sub(works.len());
+        Self { queue, clock, works, gathering: Gathering { expected, ..gathering } }
+    }
+
+    /// The first of those that are there.
+    pub(super) fn first(&self) -> Option<&dyn Work> {
+        self.works.front().map(|work| &**work)
+    }
+
+    /// Takes the next one, waiting for it if need be.
+    pub(super) fn take(&mut self) -> Option<Box<dyn Work>> {
+        if self.works.is_empty() {
+            self.queue.gather(&mut self.works, &mut self.gathering, self.clock);
+        }
+        self.works.pop_front()
+    }
+
+    /// Takes those that are there.
+    pub(super) fn take_all(&mut self) -> VecDeque<Box<dyn Work>> {
+        std::mem::take(&mut self.works)
+    }
 }
 
 /// What the writer thread does next.
@@ -112,18 +155,14 @@ impl Queue {
         self.state.lock().closed
     }
 
+    /// How many works wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().works.len()
+    }
+
     /// Waits for something to do; up to `works_max` works at once.
-    ///
-    /// Without the `gathering`, works that are sent again and again would fall apart into groups
-    /// that follow each other, and each group costs a commit.
-    pub(super) fn next(&self, works_max: usize, gathering: Gathering) -> Next {
-        let works_max = works_max.max(1);
+    pub(super) fn next(&self, works_max: usize) -> Next {
         let mut state = self.state.lock();
-        let mut expected = gathering.answered.saturating_add(state.works.len());
-        expected = expected.min(works_max).min(self.waiting_max);
-        if gathering.patience.is_zero() {
-            expected = 1;
-        }
         loop {
             if let Some(session) = state.failed_session.take() {
                 return Next::Reopen(session);
@@ -131,23 +170,53 @@ impl Queue {
             if let Some(task) = state.tasks.pop_front() {
                 return Next::Task(task);
             }
-            if state.works.len() >= expected.max(1) || state.closed && !state.works.is_empty() {
-                let count = state.works.len().min(works_max);
-                let works = state.works.drain(..count).collect();
-                wake(std::mem::take(&mut state.senders), state);
+            if !state.works.is_empty() {
+                let mut works = VecDeque::new();
+                take(state, &mut works, works_max.max(1));
                 return Next::Works(works);
             }
             if state.closed {
                 return Next::Close;
             }
-            state.wanted = expected;
-            if expected <= 1 {
-                self.filled.wait(&mut state);
-            } else if self.filled.wait_for(&mut state, gathering.patience).timed_out() {
-                expected = 1;
-            }
+            state.wanted = 1;
+            self.filled.wait(&mut state);
         }
     }
+
+    /// Takes works that are expected; waits when there are none.
+    fn gather(
+        &self,
+        works: &mut VecDeque<Box<dyn Work>>,
+        gathering: &mut Gathering,
+        clock: &dyn Clock,
+    ) {
+        if gathering.expected == 0 {
+            return;
+        }
+        let mut state = self.state.lock();
+        if state.works.is_empty() && !state.closed && !gathering.patience.is_zero() {
+            // Half of them, so that the waiting and the work overlap without a wake-up for each.
+            state.wanted = gathering.expected.div_ceil(2);
+            let began = clock.monotonic();
+            self.filled.wait_for(&mut state, gathering.patience);
+            let waited = clock.monotonic().saturating_sub(began);
+            gathering.patience = gathering.patience.saturating_sub(waited);
+        }
+        gathering.expected -= take(state, works, gathering.expected);
+    }
+}
+
+/// Moves up to `works_max` works, and makes room for those who wait to send; how many.
+fn take(
+    mut state: parking_lot::MutexGuard<'_, State>,
+    works: &mut VecDeque<Box<dyn Work>>,
+    works_max: usize,
+) -> usize {
+    let count = state.works.len().min(works_max);
+    works.extend(state.works.drain(..count));
+    let senders = std::mem::take(&mut state.senders);
+    wake(senders, state);
+    count
 }
 
 /// Wakes without the lock: a waker may run anything.
@@ -161,7 +230,7 @@ fn wake(wakers: Vec<Waker>, state: parking_lot::MutexGuard<'_, State>) {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use state_core::Namespace;
+    use state_core::{Namespace, SystemClock};
 
     use super::super::namespace::Namespaced;
     use super::super::tables::FileTables;
@@ -189,15 +258,27 @@ mod tests {
         queue.push(work).now_or_never().unwrap().unwrap();
     }
 
-    fn taken(queue: &Queue, answered: usize, patience: Duration) -> usize {
-        match queue.next(10, Gathering { answered, patience }) {
-            Next::Works(works) => works.len(),
+    /// A group of those who wait, of which `expected` are.
+    fn group<'a>(
+        queue: &'a Queue,
+        clock: &'a dyn Clock,
+        expected: usize,
+        patience: Duration,
+    ) -> Group<'a> {
+        match queue.next(10) {
+            Next::Works(works) => Group::new(queue, clock, works, Gathering { expected, patience }),
             other => panic!("{other:?}"),
         }
     }
 
+    fn taken(queue: &Queue, expected: usize, patience: Duration) -> usize {
+        let clock = SystemClock::new();
+        let mut group = group(queue, &clock, expected, patience);
+        std::iter::from_fn(|| group.take()).count()
+    }
+
     #[test]
-    fn those_who_were_answered_are_waited_for() {
+    fn those_who_are_expected_are_waited_for() {
         let queue = Queue::new(100);
         push(&queue);
         std::thread::scope(|scope| {
@@ -206,33 +287,45 @@ mod tests {
                 std::thread::park_timeout(Duration::from_millis(20));
                 (0..3).for_each(|_| push(&queue));
             });
-            assert_eq!(taken(&queue, 3, LONG), 4);
+            assert_eq!(taken(&queue, 4, LONG), 4);
             pushing.join().unwrap();
         });
+    }
+
+    #[test]
+    fn those_who_are_there_are_taken_while_others_are_waited_for() {
+        let queue = Queue::new(100);
+        (0..2).for_each(|_| push(&queue));
+        let clock = SystemClock::new();
+        let mut group = group(&queue, &clock, 4, LONG);
+        // None of these waits: more could not come, because nobody else pushes.
+        assert!(group.take().is_some() && group.take().is_some());
+        (0..3).for_each(|_| push(&queue));
+        assert!(group.take().is_some() && group.take().is_some());
+        assert!(group.take().is_none(), "it is complete");
+        assert_eq!(queue.waiting(), 1);
     }
 
     #[test]
     fn nobody_waits_for_those_who_stay_away() {
         let queue = Queue::new(100);
         push(&queue);
-        assert_eq!(taken(&queue, 3, Duration::from_millis(1)), 1);
+        assert_eq!(taken(&queue, 4, Duration::from_millis(1)), 1);
         push(&queue);
-        assert_eq!(taken(&queue, 3, Duration::ZERO), 1);
+        assert_eq!(taken(&queue, 4, Duration::ZERO), 1);
         push(&queue);
         assert_eq!(taken(&queue, 0, LONG), 1);
+        push(&queue);
+        queue.close();
+        assert_eq!(taken(&queue, 2, LONG), 1);
+        assert!(matches!(queue.next(10), Next::Close));
     }
 
     #[test]
-    fn no_more_is_waited_for_than_fits() {
-        let queue = Queue::new(2);
-        push(&queue);
-        push(&queue);
-        assert_eq!(taken(&queue, 5, LONG), 2);
+    fn no_more_are_taken_at_once_than_are_asked_for() {
         let queue = Queue::new(100);
         (0..12).for_each(|_| push(&queue));
         assert_eq!(taken(&queue, 5, LONG), 10);
-        queue.close();
-        assert_eq!(taken(&queue, 5, LONG), 2);
-        assert!(matches!(queue.next(10, Gathering { answered: 2, patience: LONG }), Next::Close));
+        assert_eq!(taken(&queue, 0, LONG), 2);
     }
 }

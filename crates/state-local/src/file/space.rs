@@ -10,6 +10,7 @@ use state_core::{
 };
 
 use super::answer::answer;
+use super::guard::guarded;
 use super::handle::Handle;
 use super::namespace::Namespaced;
 use super::shared::{Current, Published, Shared};
@@ -17,7 +18,6 @@ use super::snapshot;
 use super::source::Source;
 use super::view::NamespaceView;
 use super::work::Ruled;
-use super::writer::guarded;
 use crate::engine::{Tx, View};
 use crate::space::{Now, Rules, Space};
 use crate::watch::Watchers;

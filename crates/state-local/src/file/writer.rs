@@ -1,30 +1,26 @@
 //! The thread that owns the engine: groups works into commits, and opens the store again when
 //! the engine has failed.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Database, ReadableDatabase, WriteTransaction};
+use redb::{Database, ReadableDatabase};
 use state_core::{Error, ErrorKind, Outcome, OwnerId, Result};
 
 use super::answer::Sender;
-use super::namespace::Namespaced;
-use super::opening::{self, FileIdentity, Opened, Opening};
+use super::guard::guarded;
+use super::opening::{self, Opened, Opening};
 use super::place::Place;
-use super::queue::{Gathering, Next};
-use super::settings::{CommitMode, Settings};
+use super::queue::{Gathering, Group, Next};
+use super::session::{Committed, Session, Trouble, compact};
+use super::settings::Settings;
 use super::shared::{Current, Published, Shared};
-use super::tables::FileTables;
 use super::view::View;
 use super::work::{Failure, Task, Work};
 
 /// How long a task waits for readers to come to their end, in steps.
 const READERS_WAIT: Duration = Duration::from_millis(1);
 const READERS_WAITS_MAX: u32 = 1_000;
-/// Rounds of a compaction; each moves what the one before could not.
-const COMPACTIONS_MAX: u32 = 64;
 /// Callers who have been answered get this part of the time of the commit to come again.
 const PATIENCE_DIVISOR: u32 = 8;
 /// The time that they get at most.
@@ -39,29 +35,20 @@ pub(super) struct Writer {
     store_id: Option<[u8; 16]>,
     /// Why there is no session.
     down: Option<Failure>,
-}
-
-/// The engine from an opening to its end or failure.
-struct Session {
-    database: Database,
-    file: Option<FileIdentity>,
-    /// Differs from that of every other session of every store.
-    number: u64,
-    /// The number of the last commit.
-    commit: u64,
-}
-
-/// What became of a transaction.
-enum Trouble {
-    /// It was not committed.
-    NotApplied(Error),
-    /// Committing it failed, and it may have been.
-    InDoubt(Error),
+    /// Who may come again after the last commit.
+    gathering: Gathering,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, settings: Settings) -> Self {
-        Self { shared, settings, session: None, store_id: None, down: None }
+        Self {
+            shared,
+            settings,
+            session: None,
+            store_id: None,
+            down: None,
+            gathering: Gathering::default(),
+        }
     }
 
     /// Opens the store, answers with its identity, and works until the queue is closed.
@@ -77,16 +64,13 @@ impl Writer {
                 return;
             }
         }
-        let mut gathering = Gathering::default();
+        let (shared, clock) = (Arc::clone(&self.shared), Arc::clone(&self.settings.clock));
         loop {
-            match self.shared.queue.next(self.settings.group_ops_max, gathering) {
+            let next = shared.queue.next(self.settings.group_ops_max);
+            let gathering = std::mem::take(&mut self.gathering);
+            match next {
                 Next::Works(works) => {
-                    let (answered, began) = (works.len(), self.settings.clock.monotonic());
-                    self.works(works);
-                    let took = self.settings.clock.monotonic().saturating_sub(began);
-                    let patience = (took / PATIENCE_DIVISOR).min(PATIENCE_MAX);
-                    gathering = Gathering { answered, patience };
-                    continue;
+                    self.works(&mut Group::new(&shared.queue, &*clock, works, gathering));
                 }
                 Next::Task(task) => self.task(task),
                 Next::Reopen(number) => {
@@ -96,28 +80,25 @@ impl Writer {
                 }
                 Next::Close => break,
             }
-            gathering = Gathering::default();
         }
         self.close();
     }
 
-    fn works(&mut self, mut works: VecDeque<Box<dyn Work>>) {
+    fn works(&mut self, group: &mut Group<'_>) {
         let mut failures_in_a_row = 0;
-        while !works.is_empty() {
+        while group.first().is_some() {
             if let Err(failure) = self.ready() {
-                works.drain(..).for_each(|work| work.tell(Err(&failure)));
-                return;
+                return tell(group.take_all(), Err(&failure));
             }
-            let before = works.len();
-            self.batch(&mut works);
-            failures_in_a_row = if works.len() < before { 0 } else { failures_in_a_row + 1 };
+            let progress = self.batch(group);
+            failures_in_a_row = if progress { 0 } else { failures_in_a_row + 1 };
             if failures_in_a_row > 1 {
                 // Not even a transaction can be begun, although the store could be opened.
                 let failure = self.down.clone().unwrap_or_else(|| {
                     let what = format_args!("cannot be written");
                     Failure::of(&self.shared.place.error(ErrorKind::Unavailable, what))
                 });
-                works.drain(..).for_each(|work| work.tell(Err(&failure)));
+                tell(group.take_all(), Err(&failure));
             }
         }
     }
@@ -141,16 +122,16 @@ impl Writer {
         }
     }
 
-    /// Does works in one transaction and answers those that were done.
-    fn batch(&mut self, works: &mut VecDeque<Box<dyn Work>>) {
-        let Some(session) = &mut self.session else { return };
+    /// Does works in one transaction and answers those that were done; whether there were any.
+    fn batch(&mut self, group: &mut Group<'_>) -> bool {
+        let Some(session) = &mut self.session else { return false };
         let place = &self.shared.place;
-        let mut done = Vec::with_capacity(works.len());
+        let mut done = Vec::new();
         let mut engine_failed = false;
         let attempt = session.commit + 1;
         let settings = &self.settings;
         let result = guarded(place, || {
-            Ok(session.transact(place, settings, works, &mut done, &mut engine_failed))
+            Ok(session.transact(place, settings, group, &mut done, &mut engine_failed))
         });
         let result = match result {
             Ok(result) => result,
@@ -159,9 +140,10 @@ impl Writer {
                 Err(Trouble::InDoubt(error))
             }
         };
+        let progress = !done.is_empty();
         match result {
             Ok(None) => tell(done, Ok(())),
-            Ok(Some(logged)) => self.committed(done, &logged, attempt),
+            Ok(Some(committed)) => self.committed(done, &committed, attempt),
             Err(Trouble::NotApplied(error)) => {
                 let failure = Failure::of(&error);
                 if engine_failed {
@@ -175,10 +157,11 @@ impl Writer {
                 tell(done, Err(&failure));
             }
         }
+        progress
     }
 
     /// After a commit: readers see it, then those who made it know, then those who watch.
-    fn committed(&mut self, done: Vec<Box<dyn Work>>, logged: &[Arc<Namespaced>], commit: u64) {
+    fn committed(&mut self, done: Vec<Box<dyn Work>>, committed: &Committed, commit: u64) {
         let Some(session) = &mut self.session else { return };
         session.commit = commit;
         self.shared.count_commit();
@@ -193,8 +176,13 @@ impl Writer {
             self.shut(Failure::of(&error));
             self.reopen();
         }
+        // Counted before anybody is answered: whoever comes after that has come again.
+        let expected = done.len().saturating_add(self.shared.queue.waiting());
+        let expected = expected.min(self.settings.waiting_ops_max);
+        let patience = (committed.took / PATIENCE_DIVISOR).min(PATIENCE_MAX);
+        self.gathering = Gathering { expected, patience };
         tell(done, Ok(()));
-        for namespace in logged {
+        for namespace in &committed.logged {
             namespace.watchers.notify();
         }
     }
@@ -282,7 +270,7 @@ impl Writer {
         let session = Session { database, file, number, commit: identity.commit };
         if *self.store_id.get_or_insert(identity.store_id) != identity.store_id {
             let gone = self.opening().gone();
-            drop_guarded(&self.shared.place, session);
+            session.close(&self.shared.place);
             return Err(gone);
         }
         self.session = Some(session);
@@ -292,7 +280,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let Some(session) = self.session.take() {
-            drop_guarded(&self.shared.place, session);
+            session.close(&self.shared.place);
         }
         match self.open(false) {
             Ok(()) => tracing::info!(store = %self.shared.place, "the store was opened again"),
@@ -308,7 +296,7 @@ impl Writer {
         self.shared.publish(Published::Down(failure.clone()));
         self.down = Some(failure);
         if let Some(session) = self.session.take() {
-            drop_guarded(&self.shared.place, session);
+            session.close(&self.shared.place);
         }
     }
 
@@ -321,133 +309,18 @@ impl Writer {
         }
         self.shared.publish(Published::Closed);
         if let Some(session) = self.session.take() {
-            drop_guarded(&self.shared.place, session);
+            session.close(&self.shared.place);
         }
         self.shared.finish(self.down.take().map_or(Ok(()), Err));
     }
 }
 
-impl Session {
-    /// Does works in one transaction: the namespaces whose change log has grown, or `None` when
-    /// nothing was written.
-    fn transact(
-        &mut self,
-        place: &Place,
-        settings: &Settings,
-        works: &mut VecDeque<Box<dyn Work>>,
-        done: &mut Vec<Box<dyn Work>>,
-        engine_failed: &mut bool,
-    ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Trouble> {
-        let Some(first) = works.front() else { return Ok(None) };
-        let namespace = Arc::clone(first.namespace());
-        let begun = self.database.begin_write().map_err(|error| place.transaction(error));
-        let mut transaction = begun.map_err(|error| {
-            *engine_failed = true;
-            Trouble::NotApplied(error)
-        })?;
-        match settings.commit_mode {
-            CommitMode::OnePhase => {}
-            CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
-            CommitMode::QuickRepair => transaction.set_quick_repair(true),
-        }
-        let written = self.write(place, settings, &transaction, namespace, works, done);
-        match written {
-            Ok(Some(logged)) => {
-                let committed = transaction.commit();
-                committed.map_err(|error| Trouble::InDoubt(place.commit(error)))?;
-                Ok(Some(logged))
-            }
-            Ok(None) => {
-                abort(transaction, place, engine_failed);
-                Ok(None)
-            }
-            Err(spoiled) => {
-                *engine_failed = spoiled.engine_failed;
-                abort(transaction, place, engine_failed);
-                Err(Trouble::NotApplied(spoiled.error))
-            }
-        }
-    }
-
-    /// Does works in `transaction` until it is large enough.
-    fn write(
-        &self,
-        place: &Place,
-        settings: &Settings,
-        transaction: &WriteTransaction,
-        namespace: Arc<Namespaced>,
-        works: &mut VecDeque<Box<dyn Work>>,
-        done: &mut Vec<Box<dyn Work>>,
-    ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Spoiled> {
-        let engine_failed = |error| Spoiled { error, engine_failed: true };
-        let tables = FileTables::new(place, transaction, self.number, namespace);
-        let mut tables = tables.map_err(engine_failed)?;
-        while let Some(mut work) = works.pop_front() {
-            work.run(&mut tables);
-            done.push(work);
-            if tables.is_spoiled() {
-                let what = format_args!(
-                    "could not take this write, which was grouped with one that failed; it can be sent again"
-                );
-                return Err(Spoiled {
-                    error: place.error(ErrorKind::Unavailable, what),
-                    engine_failed: tables.has_engine_failed(),
-                });
-            }
-            if tables.written_bytes() >= settings.group_bytes_max {
-                break;
-            }
-        }
-        if !tables.has_changed() {
-            return Ok(None);
-        }
-        tables.finish(self.commit + 1).map(Some).map_err(engine_failed)
-    }
-}
-
-/// A transaction that must not be committed.
-struct Spoiled {
-    error: Error,
-    engine_failed: bool,
-}
-
-fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool) {
-    if let Err(error) = transaction.abort() {
-        tracing::debug!(store = %place, %error, "a transaction could not be taken back");
-        *engine_failed = true;
-    }
-}
-
-fn tell(done: Vec<Box<dyn Work>>, committed: std::result::Result<(), &Failure>) {
-    for done in done {
-        done.tell(committed);
-    }
-}
-
-fn compact(database: &mut Database, place: &Place) -> Result<bool> {
-    let mut compacted = false;
-    for _ in 0..COMPACTIONS_MAX {
-        if !database.compact().map_err(|error| place.compaction(error))? {
-            break;
-        }
-        compacted = true;
-    }
-    Ok(compacted)
-}
-
-/// Runs the engine, which panics on some damaged pages.
-pub(super) fn guarded<T>(place: &Place, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|caught| Err(place.panicked(&*caught)))
-}
-
-/// Closes the engine, which writes, and panics on some damaged pages.
-fn drop_guarded(place: &Place, session: Session) {
-    let dropped = guarded(place, || {
-        drop(session);
-        Ok(())
-    });
-    if let Err(error) = dropped {
-        tracing::warn!(store = %place, %error, "the store was not closed cleanly");
+fn tell(
+    works: impl IntoIterator<Item = Box<dyn Work>>,
+    committed: std::result::Result<(), &Failure>,
+) {
+    for work in works {
+        work.tell(committed);
     }
 }
 

@@ -40,6 +40,11 @@ impl How {
         Self::of(Effect::Read, Resend::Safe, None)
     }
 
+    /// A write that is sent until it is made: being made twice, or late, does no harm.
+    pub(super) fn upkeep() -> Self {
+        Self::of(Effect::Upkeep, Resend::Safe, None)
+    }
+
     pub(super) fn with_wait(mut self, wait: Option<Wait>) -> Self {
         self.wait = wait;
         self
@@ -144,20 +149,9 @@ impl Inner {
 
     /// What has to be waited for; a level that is not offered is refused before anything is sent.
     pub(super) fn acks(&self, wanted: Acks) -> Result<Option<Wait>> {
-        let replicas = match wanted {
-            Acks::Primary => 0,
-            Acks::Replicas(replicas) => replicas,
-            Acks::Strong => self.config.strong_replicas,
-            Acks::Fsynced if self.capabilities.has(Capability::AckFsync) => {
-                return Ok(Some(Wait::Disk));
-            }
-            Acks::Fsynced => return Err(Error::unsupported("waiting for the disk")),
-            _ => return Err(Error::unsupported("this level of acknowledgement")),
-        };
-        if replicas > 0 && !self.capabilities.has(Capability::AckReplicas) {
-            return Err(Error::unsupported("waiting for replicas"));
-        }
-        Ok((replicas > 0).then_some(Wait::Replicas(replicas)))
+        let offers = |capability| self.capabilities.has(capability);
+        let replicas = offers(Capability::AckReplicas);
+        wait_for(wanted, self.config.strong_replicas, replicas, offers(Capability::AckFsync))
     }
 
     /// The lease and the token of a fence, as scripts take them; empty without a fence.
@@ -168,8 +162,32 @@ impl Inner {
     }
 }
 
+/// What has to be waited for, where waiting for replicas and for the disk is offered or not.
+///
+/// # Errors
+/// `Unsupported` for what is not.
+pub(crate) fn wait_for(
+    wanted: Acks,
+    strong_replicas: u32,
+    replicas_offered: bool,
+    disk_offered: bool,
+) -> Result<Option<Wait>> {
+    let replicas = match wanted {
+        Acks::Primary => 0,
+        Acks::Replicas(replicas) => replicas,
+        Acks::Strong => strong_replicas,
+        Acks::Fsynced if disk_offered => return Ok(Some(Wait::Disk)),
+        Acks::Fsynced => return Err(Error::unsupported("waiting for the disk")),
+        _ => return Err(Error::unsupported("this level of acknowledgement")),
+    };
+    if replicas > 0 && !replicas_offered {
+        return Err(Error::unsupported("waiting for replicas"));
+    }
+    Ok((replicas > 0).then_some(Wait::Replicas(replicas)))
+}
+
 /// The name of a lease in fencing marks: injective, whatever partition and name hold.
-pub(super) fn lease_name(lease: &Key) -> Bytes {
+pub(crate) fn lease_name(lease: &Key) -> Bytes {
     let partition = lease.partition().map_or(b"".as_slice(), |partition| partition);
     let mut name = format!("{}:{}:", u8::from(lease.partition().is_some()), partition.len());
     name.reserve(partition.len() + lease.name().len());
@@ -179,7 +197,7 @@ pub(super) fn lease_name(lease: &Key) -> Bytes {
     name.into()
 }
 
-pub(super) fn role(consistency: Consistency) -> Result<Role> {
+pub(crate) fn role(consistency: Consistency) -> Result<Role> {
     match consistency {
         Consistency::Strong => Ok(Role::Primary),
         Consistency::Eventual => Ok(Role::ReplicaOk),
@@ -191,7 +209,7 @@ pub(super) fn role(consistency: Consistency) -> Result<Role> {
 ///
 /// # Errors
 /// `Unacknowledged`, outcome applied, when that is less than was waited for.
-pub(super) fn acknowledged(wait: Option<Wait>, reached: AcksReached) -> Result<AcksReached> {
+pub(crate) fn acknowledged(wait: Option<Wait>, reached: AcksReached) -> Result<AcksReached> {
     let message = match wait {
         None => return Ok(AcksReached::PRIMARY),
         Some(Wait::Replicas(wanted)) if reached.replicas >= wanted => return Ok(reached),

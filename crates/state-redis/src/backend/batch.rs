@@ -28,7 +28,9 @@ pub(super) const SCRIPTS_MAX: usize = 200;
 pub(super) struct Item<T> {
     index: usize,
     stored: Bytes,
-    what: What,
+    /// Taken when it is sent.
+    what: Option<What>,
+    script: bool,
     how: How,
     read: T,
 }
@@ -36,12 +38,17 @@ pub(super) struct Item<T> {
 impl<T> Item<T> {
     /// A command to the node of `stored` that may be sent twice.
     pub(super) fn command(stored: Bytes, command: Cmd, read: T) -> Self {
-        Self { index: 0, stored, what: What::Command(command), how: How::read(), read }
+        Self::new(0, stored, What::Command(command), How::read(), read)
     }
 
     /// A script on the node of its first key, which is `stored`.
     pub(super) fn script(stored: Bytes, ask: Ask, read: T) -> Self {
-        Self { index: 0, stored, what: What::Script(ask.call), how: ask.how, read }
+        Self::new(0, stored, What::Script(ask.call), ask.how, read)
+    }
+
+    fn new(index: usize, stored: Bytes, what: What, how: How, read: T) -> Self {
+        let script = matches!(what, What::Script(_));
+        Self { index, stored, what: Some(what), script, how, read }
     }
 
     /// What its sender keeps with it.
@@ -65,16 +72,12 @@ impl What {
             Self::Script(call) => call.keys.iter().chain(&call.args).map(Bytes::len).sum(),
         }
     }
-
-    const fn is_script(&self) -> bool {
-        matches!(self, Self::Script(_))
-    }
 }
 
 /// How the answer of a write is read.
 enum Reading {
     Put(Box<Put>),
-    Delete { return_value: bool },
+    Delete { return_value: bool, remembered: bool },
     Increment { version: Version },
 }
 
@@ -87,6 +90,9 @@ impl Inner {
         self.capabilities.limits.check_batch(keys.len())?;
         self.fence_args(options.fence.as_ref())?;
         let mut role = role(options.consistency)?;
+        if is_plain(options) && !self.client.is_cluster() {
+            return self.get_together(keys, role).await;
+        }
         let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
         let mut items = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
@@ -103,11 +109,11 @@ impl Inner {
                     continue;
                 }
             };
-            items.push(Item { index, stored, what, how: How::read(), read: () });
+            items.push(Item::new(index, stored, what, How::read(), ()));
         }
         let head = options.head;
         for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
-            let script = item.what.is_script();
+            let script = item.script;
             let read = |value: Value| {
                 if script {
                     read_answer(&Answer::read(value)?, head)
@@ -128,7 +134,7 @@ impl Inner {
             let Some(ask) = self.ask_get(key, options)? else { continue };
             let stored = self.keys.key(Kind::Entry, key);
             let what = What::Script(ask.call);
-            items.push(Item { index, stored, what, how: How::read(), read: () });
+            items.push(Item::new(index, stored, what, How::read(), ()));
         }
         let role = role(options.consistency)?;
         let mut told: Vec<Option<Meta>> = keys.iter().map(|_| None).collect();
@@ -157,7 +163,7 @@ impl Inner {
         }
         let sent = self.send_batch(Operation::WriteMany, Role::Primary, items).await?;
         for (item, answer) in sent {
-            let script = item.what.is_script();
+            let script = item.script;
             let read = answer.and_then(|(value, receipt)| {
                 item.read.read(value, script, receipt).and_then(|outcome| {
                     acknowledged(item.how.wait, receipt.reached).map(|_| outcome)
@@ -192,7 +198,8 @@ impl Inner {
                 (what, Reading::Put(Box::new(put)))
             }
             WriteOp::Delete { key, options } => {
-                let read = Reading::Delete { return_value: options.return_value };
+                let remembered = options.op_id.is_some();
+                let read = Reading::Delete { return_value: options.return_value, remembered };
                 let what = if let Some(ask) = self.ask_delete(key, options)? {
                     script(ask)
                 } else {
@@ -207,7 +214,7 @@ impl Inner {
             }
             _ => return Err(Error::unsupported("this kind of write")),
         };
-        Ok(Item { index, stored, what, how, read })
+        Ok(Item::new(index, stored, what, how, read))
     }
 
     /// Sends items to their nodes, those of one node in their order, and returns the answers.
@@ -240,12 +247,12 @@ impl Inner {
         let mut chunk = Vec::new();
         let mut chunk_bytes = 0;
         for item in items {
-            let bytes = item.what.bytes();
+            let bytes = item.what.as_ref().map_or(0, What::bytes);
             let other_kind = chunk.last().is_some_and(|last: &Item<T>| {
-                last.what.is_script() != item.what.is_script() || last.how.wait != item.how.wait
+                last.script != item.script || last.how.wait != item.how.wait
             });
             let most = self.config.batch_keys_max;
-            let most = if item.what.is_script() { most.min(SCRIPTS_MAX) } else { most };
+            let most = if item.script { most.min(SCRIPTS_MAX) } else { most };
             let full = chunk.len() >= most || chunk_bytes + bytes > self.config.batch_bytes_max;
             if !chunk.is_empty() && (other_kind || full) {
                 self.send_chunk(operation, role, std::mem::take(&mut chunk), &mut answers).await?;
@@ -264,18 +271,19 @@ impl Inner {
         &self,
         operation: Operation,
         role: Role,
-        chunk: Vec<Item<T>>,
+        mut chunk: Vec<Item<T>>,
         answers: &mut Vec<Sent<T>>,
     ) -> Result<()> {
         let Some(first) = chunk.first() else { return Ok(()) };
         // By the slot and not by the node, which another one may have replaced by now.
         let (target, wait) = (Target::Slot(slot_of(&first.stored)), first.how.wait);
-        let mut commands = Vec::new();
+        let mut commands = Vec::with_capacity(chunk.len());
         let mut calls = Vec::new();
-        for item in &chunk {
-            match &item.what {
-                What::Command(command) => commands.push(command.clone()),
-                What::Script(call) => calls.push(call.clone()),
+        for item in &mut chunk {
+            match item.what.take() {
+                Some(What::Command(command)) => commands.push(command),
+                Some(What::Script(call)) => calls.push(call),
+                None => {}
             }
         }
         // All of it is sent again, or nothing.
@@ -321,11 +329,12 @@ impl Reading {
                 put.answer(&Answer::read(value)?, receipt).map(WriteOutcome::Written)
             }
             Self::Put(put) => put.plain_answer(&value, receipt).map(WriteOutcome::Written),
-            Self::Delete { return_value } if script => {
-                let deleted = delete_answer(&Answer::read(value)?, *return_value, receipt)?;
+            Self::Delete { return_value, remembered } if script => {
+                let reading = (*return_value, *remembered);
+                let deleted = delete_answer(&Answer::read(value)?, reading, receipt)?;
                 Ok(WriteOutcome::Deleted(deleted))
             }
-            Self::Delete { return_value } => {
+            Self::Delete { return_value, .. } => {
                 Ok(WriteOutcome::Deleted(read_deleted(value, *return_value, receipt)?))
             }
             Self::Increment { version } => {
@@ -336,7 +345,12 @@ impl Reading {
     }
 }
 
-fn put_at<T>(answers: &mut [Result<T>], index: usize, answer: Result<T>) {
+/// Whether nothing but the value and its version is asked for.
+const fn is_plain(options: &GetOptions) -> bool {
+    options.touch.is_none() && options.fence.is_none() && !options.expiry && !options.head
+}
+
+pub(super) fn put_at<T>(answers: &mut [Result<T>], index: usize, answer: Result<T>) {
     if let Some(place) = answers.get_mut(index) {
         *place = answer;
     }

@@ -34,8 +34,16 @@ impl RedisBackend {
             op = operation.name(),
             namespace = %self.inner.namespace,
             attempts = tracing::field::Empty,
+            outcome = tracing::field::Empty,
+            kind = tracing::field::Empty,
         );
-        let result = work.instrument(span).await;
+        let result = work.instrument(span.clone()).await;
+        match &result {
+            Ok(_) => span.record("outcome", tracing::field::display("ok")),
+            Err(error) => span
+                .record("outcome", tracing::field::display(error.outcome()))
+                .record("kind", error.kind().name()),
+        };
         let counters = &self.inner.counters;
         counters.took(operation, started.elapsed());
         counters.count(operation, result.as_ref().ok().map(call), result.as_ref().err());

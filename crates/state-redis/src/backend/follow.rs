@@ -1,7 +1,6 @@
 //! Following the change log of a namespace.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -19,8 +18,6 @@ use crate::scripts::{integer, number, unlike};
 
 /// Events that are read of one stream in one round.
 const EVENTS_PER_READ: usize = 512;
-/// How long a reader that has told everything waits before it looks again.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Ended lifetimes that are looked up at once.
 const DUE_MAX: usize = 256;
 /// How long after a deadline its entry is looked at, and again if it is still there.
@@ -108,7 +105,7 @@ impl Follower {
                 self.tell_expired(now_ms).await?;
             }
             if self.merge.ready.is_empty() {
-                pause(LOOK_EVERY).await;
+                pause(self.inner.config.log_poll()).await;
             }
         }
     }

@@ -9,8 +9,8 @@ use state_core::{Key, ListOptions, Meta, Operation, Page, Result};
 use super::Inner;
 use super::ask::{Ask, How, role};
 use super::batch::Item;
-use super::listing::Scan;
 use super::page_token::{Listing, Place};
+use super::scan::Scan;
 use crate::client::Role;
 use crate::keys::{Buckets, Kind, MemberRange, after_member};
 use crate::scripts::{self, bytes, integer, unlike};
@@ -187,7 +187,7 @@ impl Inner {
                 let mut stored = vec![index.clone()];
                 stored.extend(keys.iter().map(|key| self.keys.key(scan.kind, key)));
                 let members = keys.iter().map(|key| scan.kind.member(key)).collect();
-                let ask = Ask::new(&scripts::PRUNE, stored, members, How::read());
+                let ask = Ask::new(&scripts::PRUNE, stored, members, How::upkeep());
                 items.push(Item::script(index, ask, ()));
             }
         }

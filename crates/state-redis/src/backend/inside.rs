@@ -21,7 +21,7 @@ impl Inner {
         self.ask("ping", Target::Any, redis::cmd("PING")).await.map(drop)
     }
 
-    /// Asks every server how it is. A user who may not ask gets what a `PING` tells.
+    /// Asks every server how it is. What is unknown, because the user may not ask, is told.
     pub(super) async fn healthy(&self) -> Health {
         let started = Instant::now();
         let pinged = self.ping().await;
@@ -29,7 +29,15 @@ impl Inner {
         if let Err(error) = pinged {
             return Health::new(HealthStatus::Unhealthy, error.to_string());
         }
-        let told = self.client.server_info().await.unwrap_or_default();
+        let told = match self.client.server_info().await {
+            Ok(told) => told,
+            Err(error) => {
+                let unknown = "a server answers; memory, persistence and replicas are unknown";
+                let mut health = Health::new(HealthStatus::Degraded, format!("{unknown}: {error}"));
+                health.round_trip = Some(round_trip);
+                return health;
+            }
+        };
         let primaries = self.client.nodes();
         let lost =
             |address: &&String| primaries.iter().any(|node| node.as_str() == address.as_str());

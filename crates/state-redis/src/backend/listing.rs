@@ -5,140 +5,30 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use redis::Value;
 use state_core::{
     ClearOptions, CountOptions, Error, ErrorKind, Fence, FenceToken, GetOptions, Key, ListOptions,
-    Meta, Operation, Outcome, Page, Result, Scope, SnapshotOptions,
+    Meta, Operation, Outcome, Page, Resend, Result, Scope, SnapshotOptions,
 };
 
 use super::Inner;
-use super::ask::{Ask, How, acknowledged, lease_name, many, one, role};
+use super::ask::{Ask, How, acknowledged, lease_name, many, role};
 use super::batch::SCRIPTS_MAX;
 use super::log::Marks;
 use super::noting::Noted;
 use super::page_token::{Listing, Place};
+use super::scan::{SCAN_COUNT, Scan};
+use super::sweep::Sweep;
 use super::watch::ClearAnnounced;
 use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, Target, Wait};
 use crate::keys::Kind;
-use crate::scripts::{self, Answer, bytes, integer, number, optional, unlike};
+use crate::retry::effect::Effect;
+use crate::scripts::{self, Answer, integer, number, optional};
 use crate::topology::slot_of;
 
-/// Records that a server looks at for one step of a scan.
-const SCAN_COUNT: usize = 1_000;
 /// The most steps of one page: a page of a small namespace in a large database may be short.
 const STEPS_PER_PAGE_MAX: usize = 100;
-/// How often a scan begins anew when slots move under it.
-const SCANS_MAX: usize = 10;
-
-/// Where a scan is: which node, and the server's cursor there.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Position {
-    node: usize,
-    cursor: u64,
-}
-
-/// The keys of one kind in a scope, to be scanned.
-pub(super) struct Scan<'a> {
-    pub(super) kind: Kind,
-    pub(super) prefix: &'a Bytes,
-    pub(super) scope: &'a Scope,
-    /// Only names greater than this one; an index only.
-    pub(super) after: Option<&'a Bytes>,
-    pattern: Bytes,
-    pub(super) role: Role,
-    pub(super) operation: Operation,
-}
-
-impl Scan<'_> {
-    pub(super) fn covers(&self, key: &Key) -> bool {
-        key.name().starts_with(self.prefix)
-            && self.scope.covers(key.partition())
-            && self.after.is_none_or(|after| key.name() > after)
-    }
-}
 
 impl Inner {
-    pub(super) fn scan<'a>(
-        &self,
-        operation: Operation,
-        kind: Kind,
-        prefix: &'a Bytes,
-        scope: &'a Scope,
-        role: Role,
-    ) -> Scan<'a> {
-        let pattern = self.keys.pattern(kind, prefix, scope);
-        Scan { kind, prefix, scope, after: None, pattern, role, operation }
-    }
-
-    /// Scans one step; the keys found with what they are stored under, and where to go on.
-    async fn step(
-        &self,
-        scan: &Scan<'_>,
-        position: Position,
-        count: usize,
-    ) -> Result<(Vec<(Key, Bytes)>, Option<Position>)> {
-        let (stored, next) = self.raw_step(scan, position, count).await?;
-        let found = stored
-            .into_iter()
-            .filter_map(|stored| self.keys.read(scan.kind, &stored).map(|key| (key, stored)))
-            .filter(|(key, _)| scan.covers(key))
-            .collect();
-        Ok((found, next))
-    }
-
-    /// As [`step`](Self::step), with whatever matches the pattern.
-    async fn raw_step(
-        &self,
-        scan: &Scan<'_>,
-        position: Position,
-        count: usize,
-    ) -> Result<(Vec<Bytes>, Option<Position>)> {
-        let nodes = self.client.nodes();
-        let Some(node) = nodes.get(position.node) else { return Ok((Vec::new(), None)) };
-        let mut command = redis::cmd("SCAN");
-        command.arg(position.cursor).arg("MATCH").arg(scan.pattern.as_ref());
-        command.arg("COUNT").arg(count);
-        let target = Target::Node(node.clone());
-        let request = Request::new(scan.operation.name(), target, Body::Command(command));
-        let request = request.with_role(scan.role).with_repeat(Repeat::Safe);
-        let Value::Array(reply) = one(self.send(scan.operation, request).await?.reply)? else {
-            return Err(unlike());
-        };
-        let [cursor, keys] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
-        let Value::Array(keys) = keys else { return Err(unlike()) };
-        let keys = keys.into_iter().map(bytes).collect::<Result<_>>()?;
-        let next = match number(&bytes(cursor)?)? {
-            0 if position.node + 1 < nodes.len() => {
-                Some(Position { node: position.node + 1, cursor: 0 })
-            }
-            0 => None,
-            cursor => Some(Position { cursor, ..position }),
-        };
-        Ok((keys, next))
-    }
-
-    /// Scans everything, step by step, and again from the beginning when slots moved meanwhile.
-    async fn scan_all<F, Done>(&self, scan: &Scan<'_>, mut visit: F) -> Result<()>
-    where
-        F: FnMut(Vec<(Key, Bytes)>) -> Done,
-        Done: Future<Output = Result<()>>,
-    {
-        for _ in 0..SCANS_MAX {
-            let epoch = self.client.topology_epoch();
-            let mut position = Some(Position::default());
-            while let Some(from) = position {
-                let (found, next) = self.step(scan, from, SCAN_COUNT).await?;
-                visit(found).await?;
-                position = next;
-            }
-            if self.client.topology_epoch() == epoch {
-                return Ok(());
-            }
-        }
-        let message = "slots keep moving, so that no scan sees everything";
-        Err(Error::new(ErrorKind::Unavailable, message).with_outcome(Outcome::NotApplied))
-    }
-
     pub(super) async fn list(&self, options: &ListOptions) -> Result<Page<Meta>> {
         if self.layout.index {
             return self.list_index(options).await;
@@ -153,21 +43,16 @@ impl Inner {
         let scan = self.scan(Operation::List, Kind::Entry, &options.prefix, &options.scope, role);
         let mut found = std::mem::take(&mut place.leftovers);
         for _ in 0..STEPS_PER_PAGE_MAX {
-            if place.done || found.len() >= limit {
+            if place.sweep.done || found.len() >= limit {
                 break;
             }
-            let node = usize::try_from(place.node).unwrap_or(usize::MAX);
-            let position = Position { node, cursor: place.cursor };
             // Small pages look at few records only, so that little travels in the token.
             let count = limit.clamp(10, SCAN_COUNT);
-            let (more, next) = self.step(&scan, position, count).await?;
+            let more = self.step(&scan, &mut place.sweep, count).await?;
             found.extend(more.into_iter().map(|(_, stored)| stored));
-            place.done = next.is_none();
-            let next = next.unwrap_or_default();
-            (place.node, place.cursor) = (next.node as u64, next.cursor);
         }
         place.leftovers = found.split_off(limit.min(found.len()));
-        let more = !place.done || !place.leftovers.is_empty();
+        let more = !place.sweep.done || !place.leftovers.is_empty();
         let keys: Vec<Key> =
             found.iter().filter_map(|stored| self.keys.read(Kind::Entry, stored)).collect();
         let items = if options.expiry {
@@ -303,10 +188,11 @@ impl Inner {
         }
         let [lease, token] = self.fence_args(fence)?;
         let by_script = fence.is_some() || self.is_noting();
+        // What comes late must not remove what was written behind the clear.
+        let how = How::of(Effect::Delete, Resend::Safe, None);
         let call = |(key, stored): &(Key, Bytes)| {
             let keys = vec![stored.clone(), self.keys.fence(key)];
-            let ask =
-                Ask::new(&scripts::UNLINK, keys, vec![lease.clone(), token.clone()], How::read());
+            let ask = Ask::new(&scripts::UNLINK, keys, vec![lease.clone(), token.clone()], how);
             let mut call = ask.noting(self.note(kind, key, Noted::Written)?).call;
             let bucket = self.keys.buckets().map(|buckets| buckets.of(key));
             call.args.extend(bucket.and_then(|bucket| marks.get(bucket)).cloned());
@@ -328,7 +214,7 @@ impl Inner {
                 };
                 let request =
                     Request::new(Operation::Clear.name(), Target::Node(node.clone()), body);
-                let request = request.with_lane(Lane::Bulk).with_repeat(Repeat::Safe);
+                let request = request.with_lane(Lane::Bulk).with_repeat(how.repeat);
                 for value in many(self.send(Operation::Clear, request).await?.reply)? {
                     removed += if by_script {
                         number::<u64>(Answer::read(value?)?.item(0)?)?
@@ -347,7 +233,7 @@ impl Inner {
         // Nothing is ever stored as the operation with the id 0.
         let nothing = self.keys.operation(key, &[0; 16]);
         let keys = vec![nothing, self.keys.fence(key)];
-        let ask = Ask::new(&scripts::UNLINK, keys, vec![lease, token], How::read());
+        let ask = Ask::new(&scripts::UNLINK, keys, vec![lease, token], How::upkeep());
         self.script(Operation::Clear, ask).await.map(drop)
     }
 
@@ -358,10 +244,9 @@ impl Inner {
         let scan =
             self.scan(Operation::Clear, Kind::Fence, &everything, &Scope::All, Role::Primary);
         let name = lease_name(&fence.lease);
-        let mut position = Some(Position::default());
-        while let Some(from) = position {
-            let (marks, next) = self.raw_step(&scan, from, SCAN_COUNT).await?;
-            for stored in marks {
+        let mut sweep = Sweep::default();
+        while !sweep.done {
+            for stored in self.raw_step(&scan, &mut sweep, SCAN_COUNT).await? {
                 let mut command = redis::cmd("HGET");
                 command.arg(stored.as_ref()).arg(name.as_ref());
                 let mark = self.command(Operation::Clear, &stored, Role::Primary, command).await?;
@@ -371,7 +256,6 @@ impl Inner {
                     return Err(Error::new(ErrorKind::Fenced, message));
                 }
             }
-            position = next;
         }
         Ok(())
     }
@@ -390,9 +274,10 @@ impl Inner {
             let (keys, next) = self.index_page(&scan, walk.from.as_ref(), SCAN_COUNT).await?;
             (keys, next.map(|from| Walk { from: Some(from), ..walk }))
         } else {
-            let (found, next) = self.step(&scan, walk.position, SCAN_COUNT).await?;
+            let mut sweep = walk.sweep.for_another_call();
+            let found = self.step(&scan, &mut sweep, SCAN_COUNT).await?;
             let keys = found.into_iter().map(|(key, _)| key).collect();
-            (keys, next.map(|position| Walk { position, ..walk.clone() }))
+            (keys, (!sweep.done).then(|| Walk { sweep, ..walk.clone() }))
         };
         let next = match next {
             None if !walk.hashes => Some(Walk { hashes: true, ..Walk::default() }),
@@ -413,7 +298,7 @@ struct Clearing<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walk {
     hashes: bool,
-    position: Position,
+    sweep: Sweep,
     /// In a namespace with an index: the member to go on with.
     from: Option<Bytes>,
 }
@@ -421,6 +306,6 @@ pub(super) struct Walk {
 impl Walk {
     /// Whether it is about to begin with the hashes.
     pub(super) fn is_new_kind(&self) -> bool {
-        self.hashes && self.position == Position::default() && self.from.is_none()
+        self.hashes && self.sweep.is_new() && self.from.is_none()
     }
 }

@@ -71,7 +71,7 @@ impl Inner {
             let log = self.keys.log(buckets, bucket);
             let mut args = Vec::from(self.log_args()?);
             args.extend(fields.iter().cloned());
-            let ask = Ask::new(&scripts::LOG_MARK, vec![log.clone()], args, How::read());
+            let ask = Ask::new(&scripts::LOG_MARK, vec![log.clone()], args, How::upkeep());
             items.push(Item::script(log, ask, bucket));
         }
         let sent = self.send_batch(operation, Role::Primary, items).await?;

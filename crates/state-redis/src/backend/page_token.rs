@@ -6,6 +6,8 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use state_core::{Error, PageToken, Result};
 
+use super::sweep::Sweep;
+
 /// Which kind of listing a token is of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Listing {
@@ -18,7 +20,7 @@ pub(super) enum Listing {
 impl Listing {
     const fn letter(self) -> u8 {
         match self {
-            Self::Keys => b'k',
+            Self::Keys => b's',
             Self::Index => b'i',
             Self::Fields => b'f',
         }
@@ -28,10 +30,10 @@ impl Listing {
 /// Where a listing goes on.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Place {
-    /// The index of the node that is being scanned.
-    pub(super) node: u64,
-    /// The server's cursor there; 0 at the beginning.
+    /// The server's cursor in the fields of a hash; 0 at the beginning.
     pub(super) cursor: u64,
+    /// How far the scan of all nodes has come; keys only.
+    pub(super) sweep: Sweep,
     /// Whether there is nothing left to scan, only leftovers.
     pub(super) done: bool,
     /// Names that were found and have not been listed yet.
@@ -43,8 +45,10 @@ impl Place {
         let mut token = BytesMut::new();
         token.put_u8(listing.letter());
         token.put_u8(u8::from(self.done));
-        token.put_u64(self.node);
         token.put_u64(self.cursor);
+        if listing == Listing::Keys {
+            self.sweep.write(&mut token);
+        }
         for name in &self.leftovers {
             token.put_u32(u32::try_from(name.len()).unwrap_or(u32::MAX));
             token.put_slice(name);
@@ -56,14 +60,16 @@ impl Place {
 
     pub(super) fn read(token: &PageToken, listing: Listing) -> Result<Self> {
         let token = token.as_bytes();
-        let body = token.len().checked_sub(4).filter(|body| *body >= 18).ok_or_else(forged)?;
+        let body = token.len().checked_sub(4).filter(|body| *body >= 10).ok_or_else(forged)?;
         let (mut rest, mut sum) = (token.slice(..body), token.slice(body..));
         if checksum(&rest) != sum.get_u32() || rest.get_u8() != listing.letter() {
             return Err(forged());
         }
         let done = rest.get_u8() == 1;
-        let mut place =
-            Self { node: rest.get_u64(), cursor: rest.get_u64(), done, leftovers: Vec::new() };
+        let mut place = Self { cursor: rest.get_u64(), done, ..Self::default() };
+        if listing == Listing::Keys {
+            place.sweep = Sweep::read(&mut rest).ok_or_else(forged)?;
+        }
         while rest.has_remaining() {
             let length = rest.try_get_u32().map_err(|_| forged())?;
             let length = usize::try_from(length).map_err(|_| forged())?;
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn tokens_come_back_and_changed_ones_are_refused() {
         let place = Place {
-            node: 2,
+            sweep: Sweep::default(),
             cursor: u64::MAX,
             done: false,
             leftovers: vec![Bytes::from_static(b"a"), Bytes::new(), Bytes::from_static(b"\0b")],

@@ -42,7 +42,13 @@ impl Inner {
             return Ok(None);
         }
         let [mode, ms] = touched.map_or([Bytes::new(), Bytes::new()], Lifetime::args);
-        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key)];
+        let mut keys = vec![self.keys.key(Kind::Entry, key)];
+        let noted = touched.is_some() && self.layout.log.is_some();
+        // One key alone can be read while its slot moves; with an absent second one the server
+        // says that the caller has to wait.
+        if noted || !lease.is_empty() {
+            keys.push(self.keys.fence(key));
+        }
         let head = Bytes::from_static(if options.head { b"1" } else { b"0" });
         // A touch and the mark of a fence are writes.
         let writes = touched.is_some() || options.fence.is_some();
@@ -50,7 +56,7 @@ impl Inner {
         let how = How::of(effect, Resend::Safe, None);
         let role = if writes { Role::Primary } else { role(options.consistency)? };
         let mut ask = Ask::new(&scripts::GET, keys, vec![head, mode, ms, lease, token], how);
-        if touched.is_some() && self.layout.log.is_some() {
+        if noted {
             ask = ask.noting(self.note(Kind::Entry, key, Noted::Touched)?);
         }
         Ok(Some(ask.with_role(role)))
@@ -156,7 +162,8 @@ impl Inner {
             let wait = ask.how.wait;
             let (answer, receipt) = self.script(Operation::Delete, ask).await?;
             let acks = receipt.reached;
-            return delete_answer(&answer, options.return_value, receipt)
+            let reading = (options.return_value, options.op_id.is_some());
+            return delete_answer(&answer, reading, receipt)
                 .and_then(|deleted| acknowledged(wait, acks).map(|_| deleted));
         }
         let stored = self.keys.key(Kind::Entry, key);
@@ -296,7 +303,7 @@ impl Put {
         let size = self.stored.len() + self.value.len() + 64;
         let mut command = redis::Cmd::with_capacity(6, size);
         command.arg("SET").arg(self.stored.as_ref());
-        command.arg(frame::seal(self.version, &self.value).as_ref());
+        command.arg(frame::Framed(self.version, &self.value));
         match self.precondition {
             Precondition::Absent => drop(command.arg("NX")),
             Precondition::Present => drop(command.arg("XX")),
@@ -377,9 +384,11 @@ fn conflict_after(receipt: Receipt) -> Error {
     conflict().with_outcome(outcome)
 }
 
+/// Reads the answer to the script of a delete. `remembered` says that it has an operation id, so that the
+/// answer is that of the first try.
 pub(super) fn delete_answer(
     answer: &Answer,
-    return_value: bool,
+    (return_value, remembered): (bool, bool),
     receipt: Receipt,
 ) -> Result<Deleted> {
     if answer.word == Word::Conflict {
@@ -389,7 +398,8 @@ pub(super) fn delete_answer(
     let frame = answer.item(1)?;
     let previous = (existed && return_value).then(|| frame::open(frame)).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));
-    Ok(Deleted::new(existed, previous, receipt.reached))
+    let deleted = Deleted::new(existed, previous, receipt.reached);
+    Ok(deleted.with_existed_unknown(receipt.unsettled && !remembered))
 }
 
 pub(super) fn increment_answer(
@@ -407,7 +417,8 @@ pub(super) fn increment_answer(
 
 pub(super) fn read_deleted(value: Value, return_value: bool, receipt: Receipt) -> Result<Deleted> {
     if !return_value {
-        return Ok(Deleted::new(scripts::integer(&value)? > 0, None, receipt.reached));
+        let deleted = Deleted::new(scripts::integer(&value)? > 0, None, receipt.reached);
+        return Ok(deleted.with_existed_unknown(receipt.unsettled));
     }
     let previous = optional(value)?.as_ref().map(frame::open).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use state_core::{AcksReached, Result};
 
 use super::Script;
+use crate::config::Address;
 
 /// Which connection of a node a request goes over.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -27,6 +28,8 @@ pub(crate) enum Target {
     Slot(u16),
     /// This node, as [`Client::nodes`](super::Client::nodes) named it.
     Node(NodeId),
+    /// The server at this address, whether or not anything is known to be there.
+    At(Address),
     /// Any primary.
     Any,
 }

@@ -297,6 +297,9 @@ impl Client {
         let topology = &self.shared.topology;
         match way {
             Way::Routed => {
+                if let Target::At(address) = &aim.target {
+                    return Ok(topology.node(address, crate::connect::Purpose::Any));
+                }
                 let turn = if aim.target == Target::Any || aim.role == Role::ReplicaOk {
                     self.turn()
                 } else {

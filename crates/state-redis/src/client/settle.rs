@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::batch::Way;
 use super::send::{Aim, By, Used, lane_of};
-use super::{Client, Repeat};
+use super::{Client, Repeat, Target};
 use crate::connect::{Ended, Trouble, pause};
 use crate::retry::{Again, Call, Step};
 use crate::topology::Node;
@@ -45,7 +45,8 @@ impl Client {
             let until = Instant::now() + call.share();
             while let Err(trouble) = self.look(aim, until).await {
                 tracing::debug!(op = aim.op, %trouble, "the node is not there yet");
-                if !moves || trouble.is_permanent() || Instant::now() + LOOK_AGAIN >= until {
+                let over = trouble.is_permanent() || self.is_gone(aim);
+                if !moves || over || Instant::now() + LOOK_AGAIN >= until {
                     break;
                 }
                 pause(LOOK_AGAIN).await;
@@ -55,6 +56,12 @@ impl Client {
                 node.reset();
             }
         }
+    }
+
+    /// Whether it is for one node alone, and no route leads there any more.
+    fn is_gone(&self, aim: &Aim) -> bool {
+        let routes = self.shared.topology.routes();
+        matches!(aim.target, Target::Node(_)) && routes.find(&aim.target, aim.role, 0).is_err()
     }
 
     /// Asks for the routes of now and connects to the node that serves the target.

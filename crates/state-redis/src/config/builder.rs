@@ -124,8 +124,6 @@ plain! {
     with_database => database: u32;
     /// Sets the largest value in bytes.
     with_value_bytes_max => value_bytes_max: usize;
-    /// Sets the format in which entries are written.
-    with_write_format => write_format: u32;
     /// Sets whether transactions may span partitions.
     with_cross_partition => cross_partition: bool;
     /// Sets whether eventual reads may go to replicas.
@@ -163,6 +161,8 @@ durations! {
     with_acks_timeout => acks_timeout_ms;
     /// Sets how long a connection may stay silent while replies are due.
     with_silence_timeout => silence_timeout_ms;
+    /// Sets how long a watch of a change log waits before it looks again.
+    with_log_poll => log_poll_ms;
     /// Sets the idle time after which TCP probes the peer.
     with_tcp_keepalive => tcp_keepalive_ms;
     /// Sets how long sent bytes may stay unacknowledged.

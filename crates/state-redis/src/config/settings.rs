@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{RedisConfig, Secret, Tls, TlsOptions, WRITE_FORMAT_MAX};
+use super::{RedisConfig, Secret, Tls, TlsOptions};
 
 /// Takes the text of a URL parameter; the error says what is wrong with it.
 type Set = fn(&mut RedisConfig, String) -> Result<(), &'static str>;
@@ -201,13 +201,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         }),
     },
     number!(value_bytes_max, "bytes", 1, 512 << 20, "the largest value"),
-    number!(
-        write_format,
-        "number",
-        1,
-        WRITE_FORMAT_MAX as u64,
-        "the format in which entries are written; every format up to the newest is read"
-    ),
     flag!(
         cross_partition,
         "lets transactions span partitions; refused in a cluster, which cannot do it"
@@ -257,6 +250,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         10,
         60_000,
         "how long a connection may stay silent while replies are due before another is tried"
+    ),
+    number!(
+        log_poll_ms,
+        "ms",
+        1,
+        60_000,
+        "how long a watch of a change log waits before it looks again when nothing was new"
     ),
     number!(
         tcp_keepalive_ms,

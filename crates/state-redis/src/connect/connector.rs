@@ -90,6 +90,7 @@ impl Connector {
 
     /// Makes one connection, starting another try whenever `hedge` has passed without an answer:
     /// a try that began while the network was gone may take much longer than one that begins now.
+    /// What no other try can change is told at once.
     pub(crate) async fn connect_hedged(
         &self,
         address: &Address,
@@ -101,7 +102,8 @@ impl Connector {
         loop {
             tokio::select! {
                 Some(made) = tries.next() => {
-                    if made.is_ok() || tries.is_empty() {
+                    let settled = made.as_ref().map_or_else(Trouble::is_permanent, |_| true);
+                    if settled || tries.is_empty() {
                         return made;
                     }
                 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 
 use super::tls::TlsSettings;
 use super::{Trouble, pause};
@@ -34,12 +35,9 @@ pub(crate) async fn dial(
             let made = UnixStream::connect(path).await;
             Ok(Box::new(made.map_err(Trouble::connecting)?))
         }
-        (Address::Tcp { host, port }, None) => {
-            let made = tcp(host, *port, config).await;
-            Ok(Box::new(made.map_err(Trouble::connecting)?))
-        }
+        (Address::Tcp { host, port }, None) => Ok(Box::new(tcp(host, *port, config).await?)),
         (Address::Tcp { host, port }, Some(tls)) => {
-            let stream = tcp(host, *port, config).await.map_err(Trouble::connecting)?;
+            let stream = tcp(host, *port, config).await?;
             let name = tls.name_for(host).ok_or(Fault::TlsName)?;
             let handshake = tls.connector().connect(name, stream);
             let plaintext = async {
@@ -60,16 +58,27 @@ pub(crate) async fn dial(
     }
 }
 
-async fn tcp(host: &str, port: u16, config: &RedisConfig) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((host, port)).await?;
+async fn tcp(host: &str, port: u16, config: &RedisConfig) -> Result<TcpStream, Trouble> {
+    let found = lookup_host((host, port)).await;
+    let addresses: Vec<SocketAddr> = found.map(Iterator::collect).unwrap_or_default();
+    if addresses.is_empty() {
+        return Err(Fault::Resolve.into());
+    }
+    let connected = TcpStream::connect(addresses.as_slice()).await;
+    let stream = connected.map_err(Trouble::connecting)?;
+    set_options(&stream, config).map_err(Trouble::connecting)?;
+    Ok(stream)
+}
+
+fn set_options(stream: &TcpStream, config: &RedisConfig) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(&stream);
+    let socket = SockRef::from(stream);
     let probes = Duration::from_millis((config.tcp_keepalive_ms / 3).max(1_000));
     let keepalive = TcpKeepalive::new().with_time(config.tcp_keepalive()).with_interval(probes);
     socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(config.tcp_user_timeout()))?;
-    Ok(stream)
+    Ok(())
 }
 
 /// Whether the server answers a plain `PING`: a server that speaks no TLS takes its handshake for
@@ -81,4 +90,17 @@ async fn speaks_plaintext(host: &str, port: u16, config: &RedisConfig) -> bool {
     stream.write_all(b"*1\r\n$4\r\nPING\r\n").await.is_ok()
         && stream.read_exact(&mut first).await.is_ok()
         && matches!(first, [b'+' | b'-'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_without_an_address_is_told_as_such() {
+        // No name service is asked about a name with a space in it.
+        let address = Address::tcp("no such host", 6379);
+        let trouble = dial(&address, &RedisConfig::default(), None).await.unwrap_err();
+        assert!(trouble.to_string().contains("host name has no address"), "{trouble}");
+    }
 }

@@ -192,18 +192,24 @@ impl Supervisor {
     /// Makes a fresh connection and returns it if the silent one should give way to it.
     async fn test(&self, silent: &Connection) -> Option<Connection> {
         let beats = silent.watched().beats();
-        let spoke = async {
+        let spoke = async || {
             while silent.watched().beats() == beats {
                 pause(self.silence() / 5).await;
             }
         };
         let fresh = tokio::select! {
             fresh = self.connect() => fresh.ok()?,
-            () = spoke => return None,
+            () = spoke() => return None,
         };
         let asked = tokio::time::timeout(self.silence(), held_back(&fresh, silent));
         if asked.await.unwrap_or(false) {
             return None;
+        }
+        // The server is there. If the way of the old connection is, too, its answers have come by
+        // now, and only a busy machine has not taken them in yet.
+        tokio::select! {
+            () = pause(self.silence() / 2) => {}
+            () = spoke() => return None,
         }
         let kill = silent.ended_by(async || fresh.kill(silent.server_id()).await);
         let killed = tokio::time::timeout(self.silence(), kill).await == Ok(Ended::Confirmed);

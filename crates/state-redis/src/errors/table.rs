@@ -7,7 +7,7 @@ use state_core::ErrorKind::{
 use state_core::Outcome::{self, NotApplied, Unknown};
 
 use super::Fault;
-use super::RetryClass::{self, LoadScript, Never, Reconnect, Redirect, Refresh, Wait};
+use super::RetryClass::{self, LoadScript, Never, Reconnect, Redirect, Refresh, SlotMoves, Wait};
 
 /// What a row is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +91,7 @@ pub(crate) static TABLE: &[Row] = &[
     // The cluster.
     code("MOVED", (Unavailable, NotApplied, Redirect), "the slot has moved (MOVED)", "nothing: it is followed; when it lasts, look at the cluster"),
     code("ASK", (Unavailable, NotApplied, Redirect), "the slot is moving (ASK)", "nothing: it is followed"),
-    code("TRYAGAIN", (Unavailable, NotApplied, Wait), "the keys are on two nodes while their slot moves (TRYAGAIN)", "wait until the slot has moved"),
+    code("TRYAGAIN", (Unavailable, NotApplied, SlotMoves), "the keys are on two nodes while their slot moves (TRYAGAIN)", "wait until the slot has moved"),
     code("CLUSTERDOWN", (Unavailable, NotApplied, Refresh), "the cluster does not serve the slot (CLUSTERDOWN)", "bring back a node for every slot"),
     code("CROSSSLOT", (NotColocated, NotApplied, Never), "the keys are in different slots (CROSSSLOT)", "give the keys one partition"),
     // The state of the server.

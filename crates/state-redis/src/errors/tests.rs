@@ -13,7 +13,7 @@ use state_core::ErrorKind as Kind;
 
 use super::table::TABLE;
 use super::*;
-use RetryClass::{LoadScript, Never, Reconnect, Redirect as Follow, Refresh, Wait};
+use RetryClass::{LoadScript, Never, Reconnect, Redirect as Follow, Refresh, SlotMoves, Wait};
 
 const NO: Outcome = Outcome::NotApplied;
 const UNKNOWN: Outcome = Outcome::Unknown;
@@ -22,7 +22,7 @@ const UNKNOWN: Outcome = Outcome::Unknown;
 const REPLIES: &[(&str, Kind, Outcome, RetryClass)] = &[
     ("MOVED 3999 10.0.0.1:6381", Kind::Unavailable, NO, Follow),
     ("ASK 3999 10.0.0.1:6381", Kind::Unavailable, NO, Follow),
-    ("TRYAGAIN Multiple keys request during rehashing of slot", Kind::Unavailable, NO, Wait),
+    ("TRYAGAIN Multiple keys request during rehashing of slot", Kind::Unavailable, NO, SlotMoves),
     ("CLUSTERDOWN Hash slot not served", Kind::Unavailable, NO, Refresh),
     ("CROSSSLOT Keys in request don't hash to the same slot", Kind::NotColocated, NO, Never),
     ("LOADING Redis is loading the dataset in memory", Kind::Unavailable, NO, Wait),

@@ -46,6 +46,12 @@ impl Placement {
 }
 
 impl Buckets {
+    /// So many buckets, by a hash of the key.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn new(count: u16) -> Self {
+        Self { tags: spread(count), rule: None }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.tags.len()
     }

@@ -20,6 +20,8 @@ pub(crate) enum Effect {
     Delete,
     /// Each time counts: increment, append, get-and-delete.
     EachCounts,
+    /// Keeps up an index, a log or a fencing mark: doing it twice, or late, does no harm.
+    Upkeep,
     /// Acquire, renew and release, which carry the nonce of the owner.
     Lease,
 }
@@ -29,7 +31,7 @@ impl Effect {
     /// decides that. `remembered` says that it has an operation id, beside which the store keeps the first result.
     pub(crate) const fn repeat(self, resend: Resend, remembered: bool) -> Repeat {
         match (self, resend) {
-            (Self::Read | Self::Lease, _) => Repeat::Safe,
+            (Self::Read | Self::Upkeep | Self::Lease, _) => Repeat::Safe,
             (_, Resend::Never) => Repeat::OnlyIfNotApplied,
             _ if remembered => Repeat::Safe,
             (Self::CompareAndSet, _) => Repeat::Safe,
@@ -54,6 +56,7 @@ mod tests {
             (Effect::Overwrite, [Last, Safe, Once, Once]),
             (Effect::Delete, [Last, Safe, Once, Once]),
             (Effect::EachCounts, [Once, Safe, Once, Once]),
+            (Effect::Upkeep, [Safe, Safe, Safe, Safe]),
             (Effect::Lease, [Safe, Safe, Safe, Safe]),
         ] {
             let actual = [

@@ -33,13 +33,14 @@ fn after(call: &mut Call<'_>, clock: &ManualClock, failure: Failure) -> Result<A
 fn the_whole_table_of_verdicts() {
     use Outcome::{Applied, NotApplied, Unknown};
     use Repeat::{OnlyIfNotApplied as Once, Safe};
-    use RetryClass::{LoadScript, Never, Reconnect, Redirect, Refresh, Wait};
+    use RetryClass::{LoadScript, Never, Reconnect, Redirect, Refresh, SlotMoves, Wait};
     use Verdict::{AfterWait, AtOnce, Stop};
     for (class, when_allowed) in [
         (Never, Stop),
         (Redirect, AtOnce),
         (LoadScript, AtOnce),
         (Wait, AfterWait),
+        (SlotMoves, AfterWait),
         (Refresh, AfterWait),
         (Reconnect, AfterWait),
     ] {
@@ -74,6 +75,35 @@ fn three_retries_make_four_attempts_and_the_error_names_them() {
     assert_eq!(error.outcome(), Outcome::NotApplied);
     assert_eq!((error.op(), error.attempts()), (Some("get"), 4));
     assert!(error.to_string().ends_with("(after 4 attempts)"), "{error}");
+}
+
+#[test]
+fn a_slot_that_moves_is_waited_for_until_the_deadline_and_costs_no_retries() {
+    let (retry, clock) = rules(|config| config.retry_budget_min_per_s = 0);
+    let tryagain = || Failure::from_reply("TRYAGAIN", "Multiple keys request");
+    let mut call = retry.call("put", Repeat::OnlyIfNotApplied, NO_BLOCK);
+    while call.remaining() > Duration::from_secs(1) {
+        assert_eq!(after(&mut call, &clock, tryagain()).unwrap(), Again { step: Step::Same });
+    }
+    assert!(call.waits > 3, "{call:?}");
+    assert_eq!(call.retries, 0);
+    let error = loop {
+        if let Err(error) = after(&mut call, &clock, tryagain()) {
+            break error;
+        }
+    };
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
+    assert_eq!(error.attempts(), call.waits + 1);
+    // What else happens to the call has all its retries.
+    let mut call = retry.call("put", Repeat::Safe, NO_BLOCK);
+    after(&mut call, &clock, tryagain()).unwrap();
+    for _ in 1..=3 {
+        after(&mut call, &clock, Fault::Refused.into()).unwrap();
+    }
+    after(&mut call, &clock, Fault::Refused.into()).unwrap_err();
+    let (retry, clock) = rules(|config| config.retries = 0);
+    let mut call = retry.call("put", Repeat::Safe, NO_BLOCK);
+    after(&mut call, &clock, tryagain()).unwrap_err();
 }
 
 #[test]

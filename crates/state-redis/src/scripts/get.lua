@@ -1,5 +1,5 @@
 -- Reads an entry with its lifetime, touches it if asked to, and checks a fence.
--- KEYS: entry, fencing marks beside it, log where there is one and the entry is touched.
+-- KEYS: entry, fencing marks beside it where there is a fence or a log, log where there is one and the entry is touched.
 -- ARGV: whether only the head is read ('1'), touch mode ('' for none) and lifetime, lease, token,
 --       what is noted.
 -- Returns: {'ok', frame, deadline in Unix ms (-1 for none), remaining ms, bytes stored} | {'ok'} when absent |

@@ -88,6 +88,9 @@ impl Routes {
         let shard = match target {
             Target::Any => self.shards.get(turn.checked_rem(self.shards.len()).unwrap_or(0)),
             Target::Slot(slot) => self.shard_of(*slot),
+            Target::At(address) => {
+                return self.nodes().find(|node| node.address() == address).ok_or(Fault::NoNode);
+            }
             Target::Node(id) => {
                 return self.nodes().find(|node| node.id() == id).ok_or(Fault::NoNode);
             }

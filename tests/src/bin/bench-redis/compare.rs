@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use state_core::{Key, Precondition, PutOptions, StateBackend, Version};
-use state_tests::bench::{Figure, Outcome};
+use state_tests::bench::{Caller, Figure, Outcome};
 
 use super::ground::{Ground, plain_name};
-use super::rounds::Caller;
 use super::sides::value;
 
 const SCRIPT: &str = concat!(

@@ -7,10 +7,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 use state_core::{ClearOptions, Namespace, StateBackend, WriteOp};
 use state_redis::{NamespaceOptions, RedisStore};
-use state_tests::bench::{Outcome, say};
+use state_tests::bench::{Outcome, Pace, say};
 use state_tests::servers::{Running, Servers, Setup};
-
-use super::rounds::Pace;
 
 /// What keys begin with that are written past the driver.
 const PLAIN_PREFIX: &str = "state-bench-plain:";

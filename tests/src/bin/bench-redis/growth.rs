@@ -6,10 +6,9 @@ use comfy_table::Table;
 use redis::aio::MultiplexedConnection;
 use state_core::{ClearOptions, Clock, CountOptions, Key, StateBackend, SystemClock, WriteOp};
 use state_redis::NamespaceOptions;
-use state_tests::bench::{self, Curve, Outcome, median, say};
+use state_tests::bench::{self, Curve, Outcome, Pace, median, number, rate, say};
 
 use super::ground::{Ground, plain_name, write_all};
-use super::rounds::{Pace, number, rate};
 use super::sides::{Keys, Ours, Plain, Work, value};
 
 const OWN_KEYS: usize = 100;

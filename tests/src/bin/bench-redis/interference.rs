@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use state_core::{Clock, SystemClock};
-use state_tests::bench::{Figure, Outcome};
+use state_tests::bench::{Caller, Figure, Outcome, quantile, spawn};
 
 use super::ground::Ground;
-use super::rounds::{Caller, quantile, spawn};
 use super::sides::{Keys, Ours, Plain, Work};
 
 const SMALL_BYTES: usize = 100;

@@ -3,6 +3,7 @@
 //! `--quick` for fewer and shorter rounds; `--only PART` for one of the parts. With a URL in `STATE_REDIS_URL`, what can be
 //! measured on the servers of that URL is measured there.
 
+mod batches;
 mod cluster;
 mod compare;
 mod ground;
@@ -12,19 +13,26 @@ mod large;
 mod outside;
 mod point;
 mod pool;
-mod rounds;
 mod sides;
 mod silence;
 
-use state_tests::bench::{self, Figure, Outcome, say};
+use state_tests::bench::{self, Figure, Outcome, Pace, say};
 use state_tests::servers::Setup;
 
 use ground::Ground;
-use rounds::Pace;
 
 /// What can be measured alone, in the order in which it is measured.
-const PARTS: [&str; 8] =
-    ["point", "pool", "outside", "large", "compare", "interference", "growth", "silence"];
+const PARTS: [&str; 9] = [
+    "point",
+    "pool",
+    "outside",
+    "large",
+    "batches",
+    "compare",
+    "interference",
+    "growth",
+    "silence",
+];
 const CLUSTER: &str = "cluster";
 
 fn main() -> Outcome<()> {
@@ -69,6 +77,7 @@ async fn measure(part: &str, ground: &Ground) -> Outcome<Vec<Figure>> {
         "pool" => pool::figures(ground).await,
         "outside" => outside::figures(ground).await,
         "large" => large::figures(ground).await,
+        "batches" => batches::figures(ground).await,
         "compare" => compare::figures(ground).await,
         "interference" => interference::figures(ground).await,
         "growth" => growth::curves(ground).await.map(|()| Vec::new()),

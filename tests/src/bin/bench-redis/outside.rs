@@ -4,11 +4,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use state_tests::bench::{Figure, Outcome, say};
+use state_tests::bench::{Figure, Outcome, rate, say};
 
 use super::ground::Ground;
 use super::point::SIZES;
-use super::rounds::rate;
 use super::sides::{Keys, Ours, Work};
 
 const PROGRAM: &str = "redis-benchmark";

@@ -7,10 +7,9 @@ use deadpool_redis::Pool;
 use redis::Cmd;
 use redis::aio::ConnectionLike;
 use state_core::{GetOptions, Key, PutOptions, StateBackend, WriteOp};
-use state_tests::bench::Outcome;
+use state_tests::bench::{Caller, Outcome};
 
 use super::ground::{plain_name, write_all};
-use super::rounds::Caller;
 
 /// What a call does.
 #[derive(Clone, Debug)]

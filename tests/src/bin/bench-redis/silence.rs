@@ -7,12 +7,11 @@ use state_core::{
     Clock, ErrorKind, GetOptions, Key, Namespace, PutOptions, StateBackend, SystemClock,
 };
 use state_redis::{RedisConfig, RedisStore};
-use state_tests::bench::{Figure, Outcome};
+use state_tests::bench::{Figure, Outcome, Pace, quantile};
 use state_tests::proxy::{Fault, Proxy};
 use state_tests::servers::{Running, Servers, Setup};
 use tokio::task::JoinHandle;
 
-use super::rounds::{Pace, quantile};
 use super::sides::value;
 
 /// How long the hole lasts, and how soon calls must succeed behind it.

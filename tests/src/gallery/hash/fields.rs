@@ -64,6 +64,19 @@ pub(super) fn delete_counts_names() -> Hooks {
     })
 }
 
+pub(super) fn delete_absent_told() -> Hooks {
+    Hooks::default().on_hash_delete(|honest, key, fields, options| async move {
+        let removed = honest.hash_delete(&key, &fields, options).await?;
+        if removed == 0 {
+            let marker = Bytes::from_static(b"\0");
+            let none = HashWriteOptions::new();
+            honest.hash_set(&key, vec![(marker.clone(), Bytes::new())], none.clone()).await?;
+            honest.hash_delete(&key, &[marker], none).await?;
+        }
+        Ok(removed)
+    })
+}
+
 pub(super) fn delete_leaves_shell() -> Hooks {
     let shells = std::sync::Arc::new(parking_lot::Mutex::new(HashSet::new()));
     let emptied = std::sync::Arc::clone(&shells);

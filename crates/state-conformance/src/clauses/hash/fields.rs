@@ -2,6 +2,7 @@
 
 use state_core::{Bytes, Consistency, ErrorKind, HashWriteOptions, Key, StateBackendExt};
 
+use super::super::watch;
 use super::{hashes, holds};
 use crate::Context;
 use crate::contents::contents;
@@ -86,6 +87,20 @@ pub(super) async fn delete(cx: Context) {
     assert_eq!(cx.a.get_field("h", "a").await.unwrap(), None);
     assert!(cx.a.delete_field("h", "b").await.unwrap(), "it was there");
     assert!(!cx.a.delete_field("h", "b").await.unwrap(), "it is gone");
+}
+
+pub(super) async fn delete_absent(cx: Context) {
+    super::set(&*cx.a, "h", &[("a", "1")]).await;
+    let mut events = watch::follow(&*cx.b).await;
+    for (key, names) in [("gone", &["a"][..]), ("h", &["b", "c"]), ("h", &[])] {
+        let names: Vec<Bytes> = names.iter().copied().map(Bytes::from).collect();
+        let options = HashWriteOptions::new();
+        let removed = hashes(&*cx.a).hash_delete(&Key::from(key), &names, options).await.unwrap();
+        assert_eq!(removed, 0, "{names:?} of {key}");
+    }
+    let version = cx.a.put("last", "v").await.unwrap().version;
+    watch::tells(&mut events, watch::put("last", version)).await;
+    fields_are(&cx, &[("a", "1")]).await;
 }
 
 pub(super) async fn delete_last(cx: Context) {

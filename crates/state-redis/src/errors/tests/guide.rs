@@ -25,6 +25,7 @@ fn table() -> String {
             Follow => "at once, there",
             LoadScript => "at once, loaded",
             Wait => "after a wait",
+            SlotMoves => "after waits, until the deadline",
             Refresh => "after a wait, looked up",
             Reconnect => "after a wait, reconnected",
         };

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::{Figure, Outcome, say};
 use state_core::{Clock, SystemClock};
-use state_tests::bench::{Figure, Outcome, say};
 use tokio::task::JoinHandle;
 
 /// How often a round may be measured again because a call failed: on a busy machine the other side's short timeouts strike.
 const FAILURES_MAX: usize = 3;
 
 /// What a task does again and again.
-pub(crate) trait Caller: Sized + Send + 'static {
+pub trait Caller: Sized + Send + 'static {
     /// The caller for the task with this number.
+    #[must_use]
     fn for_task(&self, task: usize) -> Self;
 
     /// Makes one call; `number` says which of the keys it is about.
@@ -22,26 +23,35 @@ pub(crate) trait Caller: Sized + Send + 'static {
 
 /// How many rounds there are, and how long each side has in one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    pub(crate) quick: bool,
-    pub(crate) rounds: usize,
-    pub(crate) time: Duration,
+#[non_exhaustive]
+pub struct Pace {
+    /// Whether the run is to be short.
+    pub quick: bool,
+    /// How many rounds there are.
+    pub rounds: usize,
+    /// How long each side is measured in one.
+    pub time: Duration,
 }
 
 impl Pace {
-    pub(crate) fn new(quick: bool) -> Self {
+    /// The pace of a short run, or of a whole one.
+    pub fn new(quick: bool) -> Self {
         let (rounds, ms) = if quick { (5, 120) } else { (15, 400) };
         Self { quick, rounds, time: Duration::from_millis(ms) }
     }
 
     /// The same with another time for each side.
-    pub(crate) fn with_time_ms(mut self, quick_ms: u64, ms: u64) -> Self {
+    #[must_use]
+    pub fn with_time_ms(mut self, quick_ms: u64, ms: u64) -> Self {
         self.time = Duration::from_millis(if self.quick { quick_ms } else { ms });
         self
     }
 
     /// The calls per second of both sides with so many tasks. The sides take turns in going first.
-    pub(crate) async fn rates(
+    ///
+    /// # Errors
+    /// That of a call that fails again and again.
+    pub async fn rates(
         self,
         case: String,
         against: &str,
@@ -83,7 +93,10 @@ impl Pace {
 }
 
 /// Calls per second of so many tasks together.
-pub(crate) async fn rate(tasks: usize, time: Duration, caller: &impl Caller) -> Outcome<f64> {
+///
+/// # Errors
+/// That of a call.
+pub async fn rate(tasks: usize, time: Duration, caller: &impl Caller) -> Outcome<f64> {
     let clock = SystemClock::new();
     let start = clock.monotonic();
     let stop = Arc::new(AtomicBool::new(false));
@@ -98,7 +111,7 @@ pub(crate) async fn rate(tasks: usize, time: Duration, caller: &impl Caller) -> 
 }
 
 /// Lets a task make calls until it is told to stop; it answers how many there were.
-pub(crate) fn spawn(
+pub fn spawn(
     caller: &impl Caller,
     task: usize,
     stop: &Arc<AtomicBool>,
@@ -116,7 +129,7 @@ pub(crate) fn spawn(
 }
 
 /// The smallest value that this share of all values does not exceed; 0 for none.
-pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+pub fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(
         clippy::cast_possible_truncation,
@@ -129,7 +142,7 @@ pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
 
 /// A count as a number to calculate with.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-pub(crate) fn number(count: usize) -> f64 {
+pub fn number(count: usize) -> f64 {
     count as f64
 }
 

@@ -5,9 +5,9 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
 use super::Place;
+use super::follow::{Ended, Worker};
 use super::job::{Counts, Job, Position, Skipped, Totals};
 use super::proof::Pass;
-use super::supervise::{Ended, Worker};
 use crate::context::Context;
 use crate::duration;
 use crate::failure::{Answer, Failure};
@@ -102,7 +102,7 @@ impl Report {
             if changed.is_empty() {
                 return Err(Failure::unproven(
                     "the totals differ from an uninterrupted pass",
-                    "please report it, with the output of `statectl demo --json`",
+                    "please report it, with the output of `statectl demo stream --json`",
                 ));
             }
             let mut names: Vec<&str> = changed.iter().map(String::as_str).collect();
@@ -117,7 +117,7 @@ impl Report {
         if !self.late_writes_refused {
             return Err(Failure::unproven(
                 "a late write of a killed worker was not refused",
-                "please report it, with the output of `statectl demo --json`",
+                "please report it, with the output of `statectl demo stream --json`",
             ));
         }
         Ok(Answer::Yes)
@@ -296,30 +296,6 @@ fn verdict(good: bool, yes: &str, no: &str) -> String {
 
 /// Commands that can be typed as they stand.
 fn look_inside(place: &Place) -> Vec<String> {
-    let program = std::env::args().next().unwrap_or_else(|| "statectl".to_owned());
-    let program = quoted(&program);
-    let store = quoted(&place.url.to_string());
-    let call = format!("{program} --store {store} -n {}", quoted(&place.namespace));
-    let mut commands = vec![
-        format!("{call} ls"),
-        format!("{call} get -p job position"),
-        format!("{call} ls -p job words/ --long"),
-        format!("{call} watch"),
-        format!("{call} info"),
-    ];
-    // A store that was there before is not for the demonstration to remove.
-    if let Some(folder) = &place.folder {
-        commands.push(format!("rm -r {}", quoted(&folder.to_string_lossy())));
-    }
-    commands
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=+,@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
+    let looks = ["ls", "get -p job position", "ls -p job words/ --long", "watch", "info"];
+    place.commands(&looks.map(str::to_owned))
 }

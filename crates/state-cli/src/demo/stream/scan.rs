@@ -29,7 +29,7 @@ pub(super) fn text_files(
     if scan.files.iter().all(|file| file.bytes == 0) {
         return Err(Failure::usage(
             format!("there is no text to read below `{}`", root.display()),
-            "name a folder with text files: `statectl demo PATH`; binaries, links, hidden folders \
+            "name a folder with text files: `statectl demo stream PATH`; binaries, links, hidden folders \
              and folders called `target` are left out",
         ));
     }

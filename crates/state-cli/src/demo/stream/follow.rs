@@ -1,16 +1,16 @@
-//! Starts worker processes, follows what they tell, and kills them.
+//! Follows the workers of the stream job, and says what they tell.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar};
 use state_core::ErrorKind;
 
+use super::Arguments;
 use super::event::Event;
-use super::{Arguments, Place};
 use crate::context::Context;
+use crate::demo::place::Place;
+use crate::demo::process::{Kill, Program, percent};
 use crate::failure::Failure;
 use crate::output::{Output, counted};
 use crate::{duration, progress};
@@ -46,9 +46,7 @@ pub(super) struct Worker {
 
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    program: PathBuf,
-    arguments: Vec<String>,
-    root: PathBuf,
+    program: Program,
     output: Output,
     bar: ProgressBar,
 }
@@ -60,96 +58,37 @@ impl Supervisor {
         arguments: &Arguments,
         context: &Context,
     ) -> Result<Self, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::system("the path of this program is unknown", &error))?;
-        let mut passed = vec!["--json".to_owned(), "--store".to_owned(), place.url.to_string()];
-        passed.extend(["--namespace".to_owned(), place.namespace.clone()]);
-        if context.global.raw_keys {
-            passed.push("--raw-keys".to_owned());
-        }
-        passed.push("demo-worker".to_owned());
-        passed.push(format!("--lease={}ms", duration::millis(arguments.lease)));
-        if let Some(every) = arguments.every {
-            passed.push(format!("--every={every}"));
-        }
+        let mut options = vec![format!("--lease={}ms", duration::millis(arguments.lease))];
+        options.extend(arguments.every.map(|every| format!("--every={every}")));
+        let input = Some(root.to_owned());
+        let program = Program::new(place, "demo-worker", options, input, context)?;
         let output = context.output.clone();
         let bar = progress::bytes(&output, "worker", 0);
-        let supervisor = Self { program, arguments: passed, root: root.to_owned(), output, bar };
+        let supervisor = Self { program, output, bar };
         supervisor.say(format!("Counting words below {}", root.display()))?;
         Ok(supervisor)
     }
 
-    /// Runs a worker until it has finished, or is killed because it committed the first of the
-    /// two percentages. Half-way to the second one, and 25 % later at most, it holds by itself,
-    /// so that it is in the middle of its work whenever the signal comes.
-    pub(super) fn work_until(&self, kill: Option<(u64, u64)>) -> Result<Worker, Failure> {
-        let hold_at = kill.map(|(kill_at, next)| kill_at + ((next - kill_at) / 2).min(25));
-        let mut child = self.start(hold_at)?;
-        let mut worker = Worker::new(child.id());
-        let followed = self.follow(&mut child, &mut worker, kill.map(|kill| kill.0), hold_at);
-        if followed.is_err() {
-            // Whatever went wrong here, no worker is left behind.
-            drop(child.kill());
-        }
-        let said = read_errors(&mut child);
-        let status = child.wait();
-        let status =
-            status.map_err(|error| Failure::system("the worker cannot be waited for", &error))?;
-        followed?;
-        if worker.ended == Ended::Finished && !status.success() {
-            let failure = Failure::relayed(&said);
-            if failure.kind() != ErrorKind::Fenced.name() {
-                return Err(failure);
-            }
-            worker.ended = Ended::LostLease;
-        }
+    /// Runs a worker until it has finished, or is killed.
+    pub(super) fn work_until(&self, kill: Option<Kill>) -> Result<Worker, Failure> {
+        let mut worker = Worker::new();
+        let ending = self.program.run(kill, |process, event| {
+            worker.process = process;
+            worker.note(event);
+            self.tell(event, &worker)
+        })?;
+        worker.ended = match ending.failure {
+            None if ending.killed => Ended::Killed,
+            None => Ended::Finished,
+            Some(failure) if failure.kind() == ErrorKind::Fenced.name() => Ended::LostLease,
+            Some(failure) => return Err(failure),
+        };
         self.tell_the_end(&worker)?;
         Ok(worker)
     }
 
     pub(super) fn end_of_work(&self) {
         self.bar.finish_and_clear();
-    }
-
-    fn start(&self, hold_at: Option<u64>) -> Result<Child, Failure> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).args(hold_at.map(|percent| format!("--hold-at={percent}")));
-        command.arg("--").arg(&self.root);
-        command.env_remove("STATE_STORE").env_remove("STATE_NAMESPACE");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| Failure::system("the worker cannot be started", &error))
-    }
-
-    /// Reads events until the worker's standard output ends, and kills it on the way. Nothing
-    /// else goes on in this process meanwhile, so it may block.
-    fn follow(
-        &self,
-        child: &mut Child,
-        worker: &mut Worker,
-        kill_at: Option<u64>,
-        hold_at: Option<u64>,
-    ) -> Result<(), Failure> {
-        // Kept open: when it closes, a worker that holds knows that this process is gone.
-        let _alive = child.stdin.take();
-        let stdout = child.stdout.take();
-        for event in events(stdout) {
-            let event = event?;
-            worker.note(&event);
-            self.tell(&event, worker)?;
-            let beyond = |bytes: u64, percent: Option<u64>| {
-                percent.is_some_and(|percent| is_beyond(bytes, worker.all_bytes, percent))
-            };
-            let kill = match event {
-                Event::Committed { bytes, .. } => beyond(bytes, kill_at),
-                Event::Ready { bytes } => beyond(bytes, hold_at),
-                _ => false,
-            };
-            if kill && worker.ended == Ended::Finished {
-                child.kill().map_err(|error| Failure::system("the worker lives on", &error))?;
-                worker.ended = Ended::Killed;
-            }
-        }
-        Ok(())
     }
 
     fn tell(&self, event: &Event, worker: &Worker) -> Result<(), Failure> {
@@ -217,9 +156,9 @@ impl Supervisor {
 }
 
 impl Worker {
-    fn new(process: u32) -> Self {
+    const fn new() -> Self {
         Self {
-            process,
+            process: 0,
             ended: Ended::Finished,
             token: None,
             waited: Duration::ZERO,
@@ -253,35 +192,4 @@ impl Worker {
             Event::Waiting { .. } | Event::Ready { .. } => {}
         }
     }
-}
-
-/// Whether `bytes` are more than `percent` of `all`, or just as many.
-pub(super) fn is_beyond(bytes: u64, all: u64, percent: u64) -> bool {
-    u128::from(bytes) * 100 >= u128::from(all) * u128::from(percent)
-}
-
-/// Whole percent of `all`.
-pub(super) fn percent(bytes: u64, all: u64) -> u64 {
-    let percent = u128::from(bytes) * 100 / u128::from(all.max(1));
-    u64::try_from(percent).unwrap_or(100)
-}
-
-/// The events of a worker; a line that was cut by its death is left out.
-fn events(stdout: Option<ChildStdout>) -> impl Iterator<Item = Result<Event, Failure>> {
-    let lines = stdout.map(BufReader::new).into_iter().flat_map(BufRead::lines);
-    lines.filter_map(|line| match line {
-        Ok(line) => serde_json::from_str(&line).ok().map(Ok),
-        Err(error) => Some(Err(Failure::system("the worker cannot be heard", &error))),
-    })
-}
-
-/// What the worker has said on standard error; it is short, and complete when its output ended.
-fn read_errors(child: &mut Child) -> String {
-    let mut said = String::new();
-    if let Some(stderr) = &mut child.stderr
-        && stderr.read_to_string(&mut said).is_err()
-    {
-        said.push_str("(what it said is not text)");
-    }
-    said
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::demo::process::{Progress, Told};
+
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(super) enum Event {
@@ -17,4 +19,17 @@ pub(super) enum Event {
     Committed { bytes: u64, lines: u64, transactions: u64, working_ms: u64 },
     /// Everything is done and the lease is given back.
     Finished { working_ms: u64 },
+}
+
+impl Told for Event {
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Begun { bytes, .. } => Progress::All(*bytes),
+            Self::Ready { bytes } => Progress::Ready(*bytes),
+            Self::Committed { bytes, .. } => Progress::Committed(*bytes),
+            Self::Waiting { .. } | Self::Acquired { .. } | Self::Finished { .. } => {
+                Progress::Nothing
+            }
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! `statectl demo-worker`: the process that the demonstration kills.
 
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use state_core::BoxFuture;
 use super::event::Event;
 use super::worker::{Plan, Worker};
 use crate::context::{Access, Context};
+use crate::demo::process::Hold;
 use crate::duration;
 use crate::failure::{Answer, Failure};
 
@@ -41,28 +41,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     };
     let worker = Worker { store, clock: Arc::clone(&context.clock), plan };
     let spawn = |task: BoxFuture<'static, ()>| drop(tokio::spawn(task));
-    let mut bytes = 0;
+    let mut hold = Hold::new(arguments.hold_at);
     let tell = |event: Event| {
-        if let Event::Begun { bytes: all, .. } = event {
-            bytes = all;
-        }
-        let hold = match (&event, arguments.hold_at) {
-            (Event::Ready { bytes: after }, Some(percent)) => {
-                super::supervise::is_beyond(*after, bytes, percent)
-            }
-            _ => false,
-        };
         context.output.json(&event)?;
         context.output.flush()?;
-        if hold { wait_for_the_end() } else { Ok(()) }
+        hold.after(&event)
     };
     worker.run(Arc::new(spawn), tell).await?;
     Ok(Answer::Yes)
-}
-
-/// Waits to be killed; ends by itself when whoever started it is gone.
-fn wait_for_the_end() -> Result<(), Failure> {
-    let mut nothing = Vec::new();
-    io::stdin().lock().read_to_end(&mut nothing).map_err(|error| Failure::output(&error))?;
-    Err(Failure::conflict("the process that started this worker is gone", "run `statectl demo`"))
 }

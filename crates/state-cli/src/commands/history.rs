@@ -1,0 +1,179 @@
+//! `statectl history`: lists the checkpoints of a thread.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use indicatif::HumanBytes;
+use serde::Serialize;
+use state_core::checkpoint::{CheckpointId, CheckpointTuple};
+
+use crate::checkpoint::change::{self, Change, Changed};
+use crate::checkpoint::walk::{Step, Walk};
+use crate::checkpoint::{Line, ThreadArguments, metadata_json};
+use crate::context::{Access, Context};
+use crate::duration;
+use crate::failure::{Answer, Failure};
+use crate::key_text;
+use crate::output::{table, unbroken};
+
+/// The most rows of one table; what follows is a table of its own.
+const TABLE_ROWS_MAX: usize = 100;
+const COLUMNS: [&str; 6] = ["CHECKPOINT", "STEP", "SOURCE", "CHANGED", "NEW", "STATE"];
+
+/// List the checkpoints of a thread, the newest first
+///
+/// CHANGED tells of the channels that differ from the checkpoint before: `messages +2` for a
+/// list that has two elements more. NEW counts the bytes in which they differ, STATE those of the
+/// whole state; what the store needs for all of them, `statectl threads` tells. With --json each
+/// checkpoint is a line of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statectl history chat-7
+  statectl history chat-7 --limit 5
+  statectl history chat-7 --all --json | jq .checkpoint")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    thread: ThreadArguments,
+    /// The most checkpoints
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    thread: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    checkpoint_namespace: &'a str,
+    checkpoint: &'a str,
+    parent: Option<&'a str>,
+    time: String,
+    time_unix_ms: u64,
+    step: Option<i64>,
+    source: Option<&'a str>,
+    metadata: serde_json::Value,
+    /// Null where the checkpoint before is gone.
+    changed: Option<BTreeMap<&'a str, ChangeDocument>>,
+    new_bytes: Option<usize>,
+    state_bytes: usize,
+    pending_writes: usize,
+}
+
+/// What happened to a channel, in a JSON document.
+#[derive(Debug, Serialize)]
+struct ChangeDocument {
+    change: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elements_added: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elements_removed: Option<usize>,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
+    let line = Line::of(&arguments.thread, context)?;
+    let store = context.open_checkpoints(Access::Existing).await?;
+    let limit = if arguments.all { u64::MAX } else { arguments.limit };
+    let mut walk = Walk::new(&*store, line.clone());
+    let mut rows = Vec::new();
+    let mut seen = 0;
+    let mut more = false;
+    while let Some(step) = walk.step().await? {
+        more = seen == limit;
+        if more {
+            break;
+        }
+        seen += 1;
+        if context.output.json {
+            context.output.json(&document(&step))?;
+            continue;
+        }
+        rows.push(row(&step));
+        if rows.len() == TABLE_ROWS_MAX {
+            show(&mut rows, context)?;
+        }
+    }
+    if seen == 0 {
+        return line.absent(None, context);
+    }
+    show(&mut rows, context)?;
+    if more {
+        context.output.note("there are older checkpoints: --all lists them");
+    }
+    Ok(Answer::Yes)
+}
+
+/// What is known to have changed; `None` where the checkpoint before is gone.
+fn changes(step: &Step) -> Option<Vec<Changed<'_>>> {
+    let known = step.tuple.parent.is_none() || step.parent.is_some();
+    known.then(|| change::between(step.parent.as_ref(), &step.tuple))
+}
+
+fn document(step: &Step) -> Document<'_> {
+    let CheckpointTuple { reference, checkpoint, metadata, parent, .. } = &step.tuple;
+    let changes = changes(step);
+    Document {
+        thread: reference.thread.as_str(),
+        checkpoint_namespace: reference.namespace.as_str(),
+        checkpoint: reference.id.as_str(),
+        parent: parent.as_ref().map(CheckpointId::as_str),
+        time: duration::show_timestamp(checkpoint.time),
+        time_unix_ms: checkpoint.time.unix_ms(),
+        step: metadata.step(),
+        source: metadata.source(),
+        metadata: metadata_json(metadata),
+        new_bytes: changes.as_ref().map(|all| all.iter().map(|changed| changed.new_bytes).sum()),
+        changed: changes
+            .map(|all| all.iter().map(|changed| (changed.channel, told(changed))).collect()),
+        state_bytes: change::state_bytes(&step.tuple),
+        pending_writes: step.tuple.pending_writes.len(),
+    }
+}
+
+fn told(changed: &Changed<'_>) -> ChangeDocument {
+    let (change, elements_added, elements_removed) = match &changed.change {
+        Change::Added(_) => ("added", None, None),
+        Change::Removed(_) => ("removed", None, None),
+        Change::List { removed, added, .. } => ("changed", Some(added.len()), Some(removed.len())),
+        Change::Object(_) | Change::Replaced { .. } => ("changed", None, None),
+    };
+    ChangeDocument { change, elements_added, elements_removed }
+}
+
+/// The cells of a checkpoint in the table.
+pub(crate) fn row(step: &Step) -> [String; 6] {
+    let tuple = &step.tuple;
+    let changes = changes(step);
+    let mut told = match &changes {
+        Some(changes) => changes.iter().map(Changed::summary).collect::<Vec<_>>(),
+        None => vec!["(the one before is gone)".to_owned()],
+    };
+    if !tuple.pending_writes.is_empty() {
+        told.push(format!("({} pending)", tuple.pending_writes.len()));
+    }
+    let bytes = |bytes: usize| HumanBytes(bytes as u64).to_string();
+    [
+        key_text::show_name(tuple.reference.id.as_str()),
+        tuple.metadata.step().map_or_else(String::new, |step| step.to_string()),
+        tuple.metadata.source().map(key_text::show_name).unwrap_or_default(),
+        told.join(", "),
+        changes.map_or_else(
+            || "?".to_owned(),
+            |all| bytes(all.iter().map(|changed| changed.new_bytes).sum()),
+        ),
+        bytes(change::state_bytes(tuple)),
+    ]
+}
+
+/// Writes rows as a table, and forgets them.
+pub(crate) fn show(rows: &mut Vec<[String; 6]>, context: &Context) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut listing = table(COLUMNS);
+    listing.add_rows(rows.drain(..));
+    unbroken(&mut listing, &COLUMNS, &["CHECKPOINT", "STEP", "SOURCE", "NEW", "STATE"]);
+    context.output.table(listing)
+}

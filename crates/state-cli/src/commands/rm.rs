@@ -1,0 +1,75 @@
+//! `statectl rm`: removes threads.
+
+use clap::Args;
+use serde::Serialize;
+use state_core::checkpoint::{CheckpointerExt, ListCheckpoints, ThreadId};
+
+use crate::checkpoint::walk;
+use crate::context::{Access, Context};
+use crate::failure::{Answer, Failure};
+use crate::key_text::show_name;
+use crate::output::counted;
+
+/// Remove threads with everything that belongs to them
+///
+/// Asks first. Prints how many of them there were; exit code 1 when there was none of them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statectl rm chat-7
+  statectl rm chat-7 what-if --yes
+  statectl threads test- --json | jq -r .thread | xargs statectl rm --yes --raw-keys")]
+pub(crate) struct Arguments {
+    /// The threads
+    #[arg(required = true, value_name = "THREAD")]
+    threads: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    removed: u64,
+    threads: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    thread: &'a str,
+    existed: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
+    let threads = arguments.threads.iter().map(|thread| context.name(thread).map(ThreadId::new));
+    let threads = threads.collect::<Result<Vec<_>, _>>()?;
+    let store = context.open_checkpoints(Access::Existing).await?;
+    threads.iter().try_for_each(|thread| store.limits().check_thread(thread))?;
+    if !arguments.yes {
+        let mut there = 0;
+        for thread in &threads {
+            let any = ListCheckpoints::of(thread.clone()).with_values(false).with_limit(1);
+            there += u64::from(walk::next(&mut store.list(any)).await?.is_some());
+        }
+        if there > 0 {
+            let question = format!("Remove {} for good?", counted(there, "thread"));
+            context.output.agree(&question, "give --yes to remove without being asked")?;
+        }
+    }
+    let mut lines = Vec::with_capacity(threads.len());
+    for thread in &threads {
+        let existed = store.delete_thread(thread.clone()).await?;
+        lines.push(Line { thread: thread.as_str(), existed });
+    }
+    let removed = lines.iter().map(|line| u64::from(line.existed)).sum();
+    if context.output.json {
+        context.output.json(&Document { removed, threads: lines })?;
+    } else {
+        for line in lines.iter().filter(|line| !line.existed) {
+            let thread = show_name(line.thread);
+            context.output.note(format_args!("there is no thread `{thread}` here"));
+        }
+        context.output.line(removed)?;
+    }
+    Ok(if removed > 0 { Answer::Yes } else { Answer::No })
+}

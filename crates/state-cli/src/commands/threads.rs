@@ -1,0 +1,136 @@
+//! `statectl threads`: lists threads.
+
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+use state_core::checkpoint::{CheckpointerExt, ThreadSummary};
+
+use crate::checkpoint::walk;
+use crate::context::{Access, Context};
+use crate::duration;
+use crate::failure::{Answer, Failure};
+use crate::key_text;
+use crate::output::{counted, table, unbroken};
+use crate::progress;
+use crate::value::{JsonExpires, show_expires};
+
+/// The most rows of one table; what follows is a table of its own.
+const TABLE_ROWS_MAX: usize = 500;
+const COLUMNS: [&str; 5] = ["THREAD", "CHECKPOINTS", "STORED", "LAST WRITE", "EXPIRES"];
+
+/// List threads with their number of checkpoints and what they use
+///
+/// A thread is one conversation, job or workflow: a history of checkpoints under one name. What
+/// it uses in the store is what deleting it would free, about. With --json each thread is a line
+/// of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statectl threads
+  statectl threads chat-             whose names begin with this
+  statectl threads --limit 20
+  statectl threads --json | jq .thread")]
+pub(crate) struct Arguments {
+    /// Only threads whose names begin with this
+    #[arg(default_value = "", hide_default_value = true)]
+    prefix: String,
+    /// The most threads [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    thread: &'a str,
+    checkpoints: u64,
+    stored_bytes: u64,
+    last_write: String,
+    last_write_unix_ms: u64,
+    #[serde(flatten)]
+    expires: JsonExpires,
+    pinned: bool,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
+    let prefix = context.name(&arguments.prefix)?;
+    let store = context.open_checkpoints(Access::Existing).await?;
+    let limit = arguments.limit.unwrap_or(u64::MAX);
+    let mut threads = store.threads();
+    let mut rows = Vec::new();
+    let mut all = ThreadTotals::default();
+    let bar = progress::count(&context.output, "threads");
+    while all.threads < limit {
+        let Some(summary) = walk::next(&mut threads).await? else { break };
+        if !summary.thread.as_str().starts_with(&prefix) {
+            continue;
+        }
+        all.add(&summary);
+        bar.inc(1);
+        rows.push(summary);
+        if rows.len() == TABLE_ROWS_MAX {
+            bar.suspend(|| show(&rows, context))?;
+            rows.clear();
+        }
+    }
+    bar.finish_and_clear();
+    show(&rows, context)?;
+    match all.threads {
+        0 => context.output.note("there are no such threads in this namespace"),
+        1 => {}
+        threads => context.output.note(format_args!(
+            "{}, {}, {}",
+            counted(threads, "thread"),
+            counted(all.checkpoints, "checkpoint"),
+            HumanBytes(all.bytes)
+        )),
+    }
+    Ok(Answer::Yes)
+}
+
+#[derive(Default)]
+struct ThreadTotals {
+    threads: u64,
+    checkpoints: u64,
+    bytes: u64,
+}
+
+impl ThreadTotals {
+    fn add(&mut self, summary: &ThreadSummary) {
+        self.threads += 1;
+        self.checkpoints += summary.checkpoints;
+        self.bytes += summary.bytes;
+    }
+}
+
+fn show(rows: &[ThreadSummary], context: &Context) -> Result<(), Failure> {
+    let output = &context.output;
+    if output.json {
+        return rows.iter().try_for_each(|summary| {
+            output.json(&Line {
+                thread: summary.thread.as_str(),
+                checkpoints: summary.checkpoints,
+                stored_bytes: summary.bytes,
+                last_write: duration::show_timestamp(summary.last_write),
+                last_write_unix_ms: summary.last_write.unix_ms(),
+                expires: JsonExpires::new(summary.expires),
+                pinned: summary.pinned,
+            })
+        });
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut listing = table(COLUMNS);
+    for summary in rows {
+        let expires = show_expires(summary.expires);
+        listing.add_row([
+            key_text::show_name(summary.thread.as_str()),
+            HumanCount(summary.checkpoints).to_string(),
+            HumanBytes(summary.bytes).to_string(),
+            duration::show_timestamp(summary.last_write),
+            if summary.pinned { "never (pinned)".to_owned() } else { expires },
+        ]);
+    }
+    unbroken(&mut listing, &COLUMNS, &["CHECKPOINTS", "STORED", "LAST WRITE"]);
+    output.table(listing)
+}

@@ -1,0 +1,163 @@
+//! The engine from an opening to its end or failure, and the transactions on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redb::{Database, WriteTransaction};
+use state_core::{Error, ErrorKind, Result};
+
+use super::guard::guarded;
+use super::namespace::Namespaced;
+use super::opening::FileIdentity;
+use super::place::Place;
+use super::queue::Group;
+use super::settings::{CommitMode, Settings};
+use super::tables::FileTables;
+use super::work::Work;
+
+/// Rounds of a compaction; each moves what the one before could not.
+const COMPACTIONS_MAX: u32 = 64;
+
+/// The engine from an opening to its end or failure.
+pub(super) struct Session {
+    pub(super) database: Database,
+    pub(super) file: Option<FileIdentity>,
+    /// Differs from that of every other session of every store.
+    pub(super) number: u64,
+    /// The number of the last commit.
+    pub(super) commit: u64,
+}
+
+/// A transaction that was committed.
+pub(super) struct Committed {
+    /// The namespaces whose change log has grown.
+    pub(super) logged: Vec<Arc<Namespaced>>,
+    /// How long the commit took.
+    pub(super) took: Duration,
+}
+
+/// What became of a transaction.
+pub(super) enum Trouble {
+    /// It was not committed.
+    NotApplied(Error),
+    /// Committing it failed, and it may have been.
+    InDoubt(Error),
+}
+
+/// A transaction that must not be committed.
+struct Spoiled {
+    error: Error,
+    engine_failed: bool,
+}
+
+impl Session {
+    /// Does works in one transaction; `None` when nothing was written.
+    pub(super) fn transact(
+        &mut self,
+        place: &Place,
+        settings: &Settings,
+        group: &mut Group<'_>,
+        done: &mut Vec<Box<dyn Work>>,
+        engine_failed: &mut bool,
+    ) -> std::result::Result<Option<Committed>, Trouble> {
+        let Some(first) = group.first() else { return Ok(None) };
+        let namespace = Arc::clone(first.namespace());
+        let begun = self.database.begin_write().map_err(|error| place.transaction(error));
+        let mut transaction = begun.map_err(|error| {
+            *engine_failed = true;
+            Trouble::NotApplied(error)
+        })?;
+        match settings.commit_mode {
+            CommitMode::OnePhase => {}
+            CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
+            CommitMode::QuickRepair => transaction.set_quick_repair(true),
+        }
+        let written = self.write(place, settings, &transaction, namespace, group, done);
+        match written {
+            Ok(Some(logged)) => {
+                let before = settings.clock.monotonic();
+                let committed = transaction.commit();
+                committed.map_err(|error| Trouble::InDoubt(place.commit(error)))?;
+                let took = settings.clock.monotonic().saturating_sub(before);
+                Ok(Some(Committed { logged, took }))
+            }
+            Ok(None) => {
+                abort(transaction, place, engine_failed);
+                Ok(None)
+            }
+            Err(spoiled) => {
+                *engine_failed = spoiled.engine_failed;
+                abort(transaction, place, engine_failed);
+                Err(Trouble::NotApplied(spoiled.error))
+            }
+        }
+    }
+
+    /// Does works in `transaction` until it is large enough, or nobody else is expected: the
+    /// namespaces whose change log has grown, or `None` when nothing was written.
+    fn write(
+        &self,
+        place: &Place,
+        settings: &Settings,
+        transaction: &WriteTransaction,
+        namespace: Arc<Namespaced>,
+        group: &mut Group<'_>,
+        done: &mut Vec<Box<dyn Work>>,
+    ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Spoiled> {
+        let engine_failed = |error| Spoiled { error, engine_failed: true };
+        let tables = FileTables::new(place, transaction, self.number, namespace);
+        let mut tables = tables.map_err(engine_failed)?;
+        while let Some(mut work) = group.take() {
+            work.run(&mut tables);
+            done.push(work);
+            if tables.is_spoiled() {
+                let what = format_args!(
+                    "could not take this write, which was grouped with one that failed; it can be sent again"
+                );
+                return Err(Spoiled {
+                    error: place.error(ErrorKind::Unavailable, what),
+                    engine_failed: tables.has_engine_failed(),
+                });
+            }
+            if done.len() >= settings.group_ops_max
+                || tables.written_bytes() >= settings.group_bytes_max
+            {
+                break;
+            }
+        }
+        if !tables.has_changed() {
+            return Ok(None);
+        }
+        tables.finish(self.commit + 1).map(Some).map_err(engine_failed)
+    }
+
+    /// Closes the engine, which writes.
+    pub(super) fn close(self, place: &Place) {
+        let dropped = guarded(place, || {
+            drop(self);
+            Ok(())
+        });
+        if let Err(error) = dropped {
+            tracing::warn!(store = %place, %error, "the store was not closed cleanly");
+        }
+    }
+}
+
+fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool) {
+    if let Err(error) = transaction.abort() {
+        tracing::debug!(store = %place, %error, "a transaction could not be taken back");
+        *engine_failed = true;
+    }
+}
+
+/// Makes the file as small as it can be; whether anything moved.
+pub(super) fn compact(database: &mut Database, place: &Place) -> Result<bool> {
+    let mut compacted = false;
+    for _ in 0..COMPACTIONS_MAX {
+        if !database.compact().map_err(|error| place.compaction(error))? {
+            break;
+        }
+        compacted = true;
+    }
+    Ok(compacted)
+}

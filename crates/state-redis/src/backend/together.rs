@@ -1,0 +1,125 @@
+//! Reading many entries of one server by one command instead of one for each.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use redis::Value;
+use state_core::{Entry, Error, Key, Operation, Result};
+
+use super::Inner;
+use super::ask::many;
+use super::batch::{Item, put_at};
+use super::point::{get_command, read_plain};
+use crate::client::{Body, Lane, Repeat, Request, Role, Target};
+use crate::keys::Kind;
+use crate::scripts::{integer, unlike};
+use crate::topology::slot_of;
+
+type Found = Vec<Result<Option<Entry>>>;
+
+impl Inner {
+    /// Reads the entries of `keys`, all of them on one server, in chunks that are on their way
+    /// together. One round trip, and one more where a key holds what is no entry.
+    pub(super) async fn get_together(&self, keys: &[Key], role: Role) -> Result<Found> {
+        let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
+        let mut asked = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            match self.capabilities.limits.check_key(key) {
+                Ok(()) => asked.push((index, self.keys.key(Kind::Entry, key))),
+                Err(error) => put_at(&mut found, index, Err(error)),
+            }
+        }
+        let chunks = self.chunks(&asked);
+        let sent = join_all(chunks.iter().map(|chunk| self.read_together(chunk, role))).await;
+        // What fails as a whole is told as a whole.
+        if let [Err(_)] = sent.as_slice() {
+            return sent.into_iter().next().unwrap_or_else(|| Err(unlike()));
+        }
+        for (chunk, answer) in chunks.iter().zip(sent) {
+            match answer {
+                Ok(entries) => {
+                    for ((index, _), entry) in chunk.iter().zip(entries) {
+                        put_at(&mut found, *index, entry);
+                    }
+                }
+                Err(error) => {
+                    for (index, _) in *chunk {
+                        let message = "the node did not answer this part of the batch";
+                        let part = Error::new(error.kind(), message).with_outcome(error.outcome());
+                        put_at(&mut found, *index, Err(part));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Chunks within the limits for batches.
+    fn chunks<'a>(&self, mut asked: &'a [(usize, Bytes)]) -> Vec<&'a [(usize, Bytes)]> {
+        let mut chunks = Vec::new();
+        while !asked.is_empty() {
+            let mut bytes = 0;
+            let fits = |(_, stored): &&(usize, Bytes)| {
+                bytes += stored.len();
+                bytes <= self.config.batch_bytes_max
+            };
+            let most = asked.iter().take(self.config.batch_keys_max).take_while(fits).count();
+            let (chunk, rest) = asked.split_at(most.max(1));
+            chunks.push(chunk);
+            asked = rest;
+        }
+        chunks
+    }
+
+    /// Reads one chunk. `MGET` tells nothing of a key that holds something other than a string, so
+    /// the keys are counted beside it: when more are there than were read, the missing ones are
+    /// asked for one by one, and those that hold something else are errors.
+    async fn read_together(&self, chunk: &[(usize, Bytes)], role: Role) -> Result<Found> {
+        let Some((_, first)) = chunk.first() else { return Ok(Vec::new()) };
+        let bytes = chunk.iter().map(|(_, stored)| stored.len() + 16).sum();
+        let command = |name: &str| {
+            let mut command = redis::Cmd::with_capacity(chunk.len() + 1, bytes);
+            command.arg(name);
+            for (_, stored) in chunk {
+                command.arg(stored.as_ref());
+            }
+            command
+        };
+        let target = Target::Slot(slot_of(first));
+        let body = Body::Pipeline(vec![command("MGET"), command("EXISTS")]);
+        let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
+        let request = Request::new(Operation::GetMany.name(), target, body).with_role(role);
+        let request = request.with_lane(lane).with_repeat(Repeat::Safe);
+        let mut answers = many(self.send(Operation::GetMany, request).await?.reply)?.into_iter();
+        let (values, there) = (answers.next(), answers.next());
+        let Some(Value::Array(values)) = values.transpose()? else { return Err(unlike()) };
+        let there = integer(&there.transpose()?.ok_or_else(unlike)?)?;
+        if values.len() != chunk.len() {
+            return Err(unlike());
+        }
+        let read = values.iter().filter(|value| **value != Value::Nil).count();
+        let mut found: Found = values.into_iter().map(|value| read_plain(value, false)).collect();
+        if usize::try_from(there).is_ok_and(|there| there > read) {
+            self.ask_again(chunk, role, &mut found).await?;
+        }
+        Ok(found)
+    }
+    /// Asks one by one for what was not found.
+    async fn ask_again(
+        &self,
+        chunk: &[(usize, Bytes)],
+        role: Role,
+        found: &mut [Result<Option<Entry>>],
+    ) -> Result<()> {
+        let missing = found.iter().zip(chunk).enumerate();
+        let missing = missing.filter(|(_, (entry, _))| matches!(entry, Ok(None)));
+        let items = missing.map(|(place, (_, (_, stored)))| {
+            Item::command(stored.clone(), get_command(stored, false), place)
+        });
+        let items = items.collect();
+        for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
+            let read = answer.and_then(|(value, _)| read_plain(value, false));
+            put_at(found, item.into_read(), read);
+        }
+        Ok(())
+    }
+}

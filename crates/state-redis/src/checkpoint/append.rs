@@ -1,0 +1,181 @@
+//! Adding a checkpoint.
+
+use bytes::Bytes;
+use state_checkpoint::{
+    Append, Appended, Bases, Content, Life, TAIL_BYTES_MAX, open_segment, record_digest,
+    seal_segment,
+};
+use state_core::Result;
+use state_core::checkpoint::{Ownership, ThreadId};
+
+use super::Inner;
+use super::ask::{
+    Ask, TRIES, count, fence_args, flag, generation_text, random, read_generation, too_busy,
+};
+use super::index::Announced;
+use super::remember::Sealed;
+use super::scripts::{APPEND, Answer, Word};
+use crate::keys::inner;
+
+impl Inner {
+    pub(super) async fn append_checkpoint(&self, append: &Append) -> Result<Appended> {
+        let thread = &append.reference.thread;
+        let mut announced = Announced::default();
+        // Who continues from nothing probably makes the thread.
+        if append.basis.is_none() && append.parent.is_none() && !self.memory.has_thread(thread) {
+            announced = self.announce_new(append).await?;
+        }
+        let done = self.try_append(append, &mut announced).await;
+        if refused(&done) {
+            self.withdraw(thread, &announced).await?;
+        }
+        done
+    }
+
+    async fn announce_new(&self, append: &Append) -> Result<Announced> {
+        let thread = &append.reference.thread;
+        let announced = self.announce(thread, false).await?;
+        if announced.written
+            && let Some(run) = &append.run
+        {
+            self.index_run(thread, run).await?;
+        }
+        Ok(announced)
+    }
+
+    async fn try_append(&self, append: &Append, announced: &mut Announced) -> Result<Appended> {
+        let thread = &append.reference.thread;
+        let wait = self.acks(append.acks)?;
+        let run = append.run.as_ref();
+        let mut indexed = None;
+        if let (Some(run), Some(basis)) = (run, append.basis) {
+            if !self.memory.has_run(basis.generation, run) {
+                self.index_run(thread, run).await?;
+            }
+            indexed = Some(basis.generation);
+        }
+        for _ in 0..TRIES {
+            let args = self.append_args(append, announced.written, indexed)?;
+            let ask = Ask::change(&APPEND, self.keys_of(thread), args).with_wait(wait);
+            let mut answer = self.ask(ask).await?;
+            match answer.word {
+                Word::Ok => return self.appended(append, &mut answer).await,
+                Word::Existed => return Ok(Appended::Existed),
+                Word::Stale => return Ok(Appended::Stale),
+                Word::Absent => *announced = self.index_all(thread, run).await?,
+                Word::Unindexed => {
+                    if let Some(run) = run {
+                        self.index_run(thread, run).await?;
+                    }
+                    indexed = Some(read_generation(&answer.text()?)?);
+                }
+                Word::Again => {}
+            }
+        }
+        Err(too_busy())
+    }
+
+    fn append_args(
+        &self,
+        append: &Append,
+        may_create: bool,
+        indexed: Option<u64>,
+    ) -> Result<Vec<Bytes>> {
+        let reference = &append.reference;
+        let text = inner;
+        let (generation, epoch) = match append.basis {
+            None => (Bytes::new(), Bytes::new()),
+            Some(basis) => (generation_text(basis.generation), super::ask::decimal(basis.epoch)),
+        };
+        let mut args = vec![
+            generation_text(random()?),
+            generation,
+            epoch,
+            flag(may_create),
+            flag(append.recreate),
+        ];
+        args.extend(self.lifetime_args(append.lifetime));
+        args.extend(fence_args(&append.ownership));
+        args.push(flag(append.ownership == Ownership::ParentIsLatest));
+        args.push(append.parent.as_ref().map_or_else(Bytes::new, |id| text(id.as_str())));
+        args.push(text(reference.namespace.as_str()));
+        args.push(text(reference.id.as_str()));
+        args.push(Bytes::copy_from_slice(&record_digest(&append.record)?.to_le_bytes()));
+        args.push(append.record.clone());
+        args.push(append.run.as_ref().map_or_else(Bytes::new, |run| text(run)));
+        args.push(indexed.map_or_else(Bytes::new, generation_text));
+        args.push(self.keys.whole_channel(&reference.thread));
+        self.content_args(&reference.thread, &append.content, &mut args);
+        args.push(count(append.versions.len()));
+        for (place, body) in &append.versions {
+            args.push(place.map_or_else(Bytes::new, place_text));
+            args.push(body.clone());
+        }
+        args.push(count(append.empty.len()));
+        args.extend(append.empty.iter().copied().map(place_text));
+        Ok(args)
+    }
+
+    /// The most bytes of the tail, a compressed segment that waits, and content.
+    pub(super) fn content_args(&self, thread: &ThreadId, content: &Content, args: &mut Vec<Bytes>) {
+        let sealed = self.memory.take_sealed(thread);
+        args.push(count(TAIL_BYTES_MAX));
+        args.extend([sealed.generation, sealed.number, sealed.raw_bytes, sealed.frame]);
+        let raw = if content.frames.is_empty() { content.raw.clone() } else { Bytes::new() };
+        args.push(raw);
+        args.push(count(content.frames.len()));
+        args.extend(content.frames.iter().cloned());
+    }
+
+    async fn appended(&self, append: &Append, answer: &mut Answer) -> Result<Appended> {
+        let thread = &append.reference.thread;
+        let generation = read_generation(&answer.text()?)?;
+        let life = Life { generation, epoch: answer.number()? };
+        let bases = Bases {
+            version: answer.number()?,
+            segment: answer.number()?,
+            offset: answer.number()?,
+        };
+        let run = append.run.as_ref();
+        self.end_change(thread, generation, run, answer).await?;
+        if let Some(run) = run {
+            self.memory.keep_run(generation, run);
+        }
+        Ok(Appended::Put { life, bases })
+    }
+
+    /// What is to be done after a change: a tail that is full is compressed, to be sent with the
+    /// next one, and a thread that was made is written to the indexes once more.
+    pub(super) async fn end_change(
+        &self,
+        thread: &ThreadId,
+        generation: u64,
+        run: Option<&std::sync::Arc<str>>,
+        answer: &mut Answer,
+    ) -> Result<()> {
+        let (number, full) = (answer.item()?, answer.item()?);
+        if !number.is_empty() {
+            let frame = seal_segment(&open_segment(&full)?, &self.options.compression)?;
+            if frame.len() < full.len() {
+                let raw_bytes = count(full.len());
+                let generation = generation_text(generation);
+                self.memory.keep_sealed(thread, Sealed { generation, number, raw_bytes, frame });
+            }
+        }
+        if !answer.item()?.is_empty() {
+            self.index_all(thread, run).await?;
+        }
+        self.memory.keep_thread(thread);
+        Ok(())
+    }
+}
+
+/// A place as it is stored.
+pub(super) fn place_text(place: u64) -> Bytes {
+    Bytes::copy_from_slice(&place.to_le_bytes())
+}
+
+/// Whether a change failed and certainly wrote nothing.
+pub(super) fn refused<T>(done: &Result<T>) -> bool {
+    done.as_ref().is_err_and(|error| error.outcome() == state_core::Outcome::NotApplied)
+}

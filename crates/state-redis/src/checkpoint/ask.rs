@@ -1,0 +1,152 @@
+//! Sending the scripts of threads.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use state_core::checkpoint::{Ownership, ThreadId, ThreadLifetime};
+use state_core::{Acks, Error, ErrorKind, Outcome, Result};
+
+use super::Inner;
+use super::scripts::Answer;
+use crate::backend::{acknowledged, lease_name, wait_for};
+use crate::client::{Body, Lane, Repeat, Reply, Request, Role, Script, Tally, Target, Wait};
+use crate::retry::effect::Effect;
+use crate::scripts::unlike;
+use crate::topology::slot_of;
+
+/// How often a change is tried while others change the same thread.
+pub(super) const TRIES: usize = 100;
+
+/// A script with its keys and arguments.
+pub(super) struct Ask {
+    pub(super) script: &'static Script,
+    pub(super) keys: Vec<Bytes>,
+    pub(super) args: Vec<Bytes>,
+    pub(super) role: Role,
+    pub(super) lane: Lane,
+    pub(super) effect: Effect,
+    pub(super) wait: Option<Wait>,
+}
+
+impl Ask {
+    /// A read.
+    pub(super) fn read(script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes>) -> Self {
+        let (role, lane) = (Role::Primary, Lane::Point);
+        Self { script, keys, args, role, lane, effect: Effect::Read, wait: None }
+    }
+
+    /// A change that does no harm twice, once the first can not come after the second.
+    pub(super) fn change(script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes>) -> Self {
+        Self { effect: Effect::Overwrite, ..Self::read(script, keys, args) }
+    }
+
+    pub(super) fn with_role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Says that the answer may be large.
+    pub(super) fn in_bulk(mut self) -> Self {
+        self.lane = Lane::Bulk;
+        self
+    }
+
+    pub(super) fn with_wait(mut self, wait: Option<Wait>) -> Self {
+        self.wait = wait;
+        self
+    }
+}
+
+impl Inner {
+    /// Runs one script on the node of its first key.
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Answer> {
+        let Ask { script, keys, args, role, mut lane, effect, wait } = ask;
+        let size: usize = args.iter().map(Bytes::len).sum();
+        if size >= self.config.bulk_bytes_min {
+            lane = Lane::Bulk;
+        }
+        let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
+        let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
+        let request = Request::new("checkpoint", target, Body::Script { script, keys, args })
+            .with_role(role)
+            .with_lane(lane)
+            .with_repeat(repeat)
+            .with_wait(wait);
+        let answered = self.client.call(request, &mut Tally::default()).await?;
+        let Reply::One(value) = answered.reply else { return Err(unlike()) };
+        let answer = Answer::read(value)?;
+        acknowledged(wait, answered.reached.first().copied().unwrap_or_default())?;
+        Ok(answer)
+    }
+
+    /// What has to be waited for; a level that is not offered is refused before anything is sent.
+    pub(super) fn acks(&self, wanted: Acks) -> Result<Option<Wait>> {
+        let offers = &self.offers;
+        wait_for(wanted, self.config.strong_replicas, offers.replicas, offers.disk)
+    }
+
+    pub(super) fn keys_of(&self, thread: &ThreadId) -> Vec<Bytes> {
+        self.keys.of(thread)
+    }
+
+    /// Mode, milliseconds and default of a lifetime, as scripts take them.
+    pub(super) fn lifetime_args(&self, lifetime: ThreadLifetime) -> [Bytes; 3] {
+        let (mode, ms) = match lifetime {
+            ThreadLifetime::Keep => ("k", Bytes::new()),
+            ThreadLifetime::Pinned => ("p", Bytes::new()),
+            ThreadLifetime::After(lifetime) => ("a", milliseconds(lifetime)),
+            _ => ("d", Bytes::new()),
+        };
+        let default = self.options.lifetime.map_or_else(Bytes::new, milliseconds);
+        [Bytes::from_static(mode.as_bytes()), ms, default]
+    }
+}
+
+/// The lease and the token of an owner, as scripts take them; empty without one.
+pub(super) fn fence_args(ownership: &Ownership) -> [Bytes; 2] {
+    match ownership {
+        Ownership::Holder(fence) => [lease_name(&fence.lease), decimal(fence.token.get())],
+        _ => [Bytes::new(), Bytes::new()],
+    }
+}
+
+pub(super) fn milliseconds(lifetime: Duration) -> Bytes {
+    Bytes::from(lifetime.as_nanos().div_ceil(1_000_000).to_string())
+}
+
+pub(super) fn decimal(number: u64) -> Bytes {
+    Bytes::from(number.to_string())
+}
+
+/// A number of a list, in front of it.
+pub(super) fn count(len: usize) -> Bytes {
+    Bytes::from(len.to_string())
+}
+
+pub(super) fn flag(set: bool) -> Bytes {
+    Bytes::from_static(if set { b"1" } else { b"" })
+}
+
+/// A generation as it is stored.
+pub(super) fn generation_text(generation: u64) -> Bytes {
+    Bytes::from(format!("{generation:016x}"))
+}
+
+pub(super) fn read_generation(text: &str) -> Result<u64> {
+    u64::from_str_radix(text, 16).map_err(|_| super::scripts::damaged())
+}
+
+/// The generation of a thread that may be made.
+pub(super) fn random() -> Result<u64> {
+    let mut bits = [0; 8];
+    getrandom::fill(&mut bits).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the system has no random bits").with_source(error)
+    })?;
+    Ok(u64::from_le_bytes(bits))
+}
+
+/// Others changed the thread each time.
+pub(super) fn too_busy() -> Error {
+    Error::new(ErrorKind::Overloaded, "too many write to the thread at once")
+        .with_outcome(Outcome::NotApplied)
+}

@@ -1,0 +1,98 @@
+//! Reading records by falling id.
+
+use bytes::Bytes;
+use redis::Value;
+use state_checkpoint::{Life, PagePosition, ReadPage, RecordPage, StoredRecord, Values};
+use state_core::Result;
+
+use super::Inner;
+use super::answer::{RecordRow, descriptions, segments, writes};
+use super::ask::{Ask, count, flag, read_generation};
+use super::scripts::{PAGE, Word, damaged, list};
+use crate::backend::role;
+use crate::keys::{inner, read_place};
+use crate::scripts::{bytes, unlike};
+
+/// A record of a page as it is stored.
+#[derive(Debug)]
+pub(super) struct PageRow {
+    /// Id and namespace.
+    pub(super) place: Bytes,
+    pub(super) row: Bytes,
+    writes: Vec<Value>,
+}
+
+/// A page as it is stored.
+#[derive(Debug)]
+pub(super) struct RawPage {
+    pub(super) life: Life,
+    serial: u64,
+    pub(super) next: Option<PagePosition>,
+    pub(super) rows: Vec<PageRow>,
+    values: Values,
+}
+
+impl Inner {
+    pub(super) async fn read_page(&self, page: ReadPage<'_>) -> Result<Option<RecordPage>> {
+        let Some(raw) = self.raw_page(&page).await? else { return Ok(None) };
+        let mut records = Vec::with_capacity(raw.rows.len());
+        for found in raw.rows {
+            let (namespace, id) = read_place(&found.place).ok_or_else(damaged)?;
+            let record = RecordRow::read(&found.row)?.part;
+            let writes = writes(found.writes)?;
+            records.push(StoredRecord { namespace, id, record, writes });
+        }
+        let (life, serial, next, values) = (raw.life, raw.serial, raw.next, raw.values);
+        Ok(Some(RecordPage { life, serial, records, next, values }))
+    }
+
+    pub(super) async fn raw_page(&self, page: &ReadPage<'_>) -> Result<Option<RawPage>> {
+        let text = inner;
+        let namespace = page.namespace.map_or_else(Bytes::new, |name| text(name.as_str()));
+        let (position, id, after) = match &page.position {
+            PagePosition::Newest => ("n", Bytes::new(), Bytes::new()),
+            PagePosition::Below(id) => ("b", text(id.as_str()), Bytes::new()),
+            PagePosition::After(id, namespace) => {
+                ("a", text(id.as_str()), text(namespace.as_str()))
+            }
+        };
+        let args = vec![
+            Bytes::from_static(if page.hidden { b"k" } else { b"c" }),
+            flag(page.namespace.is_some()),
+            namespace,
+            page.id.map_or_else(Bytes::new, |id| text(id.as_str())),
+            Bytes::from_static(position.as_bytes()),
+            id,
+            after,
+            count(page.limit),
+            flag(page.writes),
+            flag(page.values),
+        ];
+        let ask = Ask::read(&PAGE, self.keys_of(page.thread), args);
+        let ask = ask.with_role(role(page.consistency)?).in_bulk();
+        let mut answer = self.ask(ask).await?;
+        if answer.word == Word::Absent {
+            return Ok(None);
+        }
+        let generation = read_generation(&answer.text()?)?;
+        let life = Life { generation, epoch: answer.number()? };
+        let serial = answer.number()?;
+        let next = answer.item()?;
+        let next = if next.is_empty() {
+            None
+        } else {
+            let (namespace, id) = read_place(&next).ok_or_else(damaged)?;
+            Some(PagePosition::After(id, namespace))
+        };
+        let (versions, segments) = (descriptions(answer.list()?)?, segments(answer.list()?)?);
+        let values = Values { versions, segments, found: Vec::new() };
+        let rows = answer.rest().map(read_row).collect::<Result<_>>()?;
+        Ok(Some(RawPage { life, serial, next, rows, values }))
+    }
+}
+
+fn read_row(value: Value) -> Result<PageRow> {
+    let mut items = list(value)?.into_iter();
+    let mut next = || items.next().ok_or_else(unlike);
+    Ok(PageRow { place: bytes(next()?)?, row: bytes(next()?)?, writes: list(next()?)? })
+}

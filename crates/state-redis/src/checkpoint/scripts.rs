@@ -1,0 +1,155 @@
+//! The scripts of threads, and what they reply.
+
+use bytes::Bytes;
+use redis::Value;
+use state_core::{Error, ErrorKind, Result};
+
+use crate::client::Script;
+use crate::scripts::{bytes, number, unlike};
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(super) static $name: Script = Script::new(
+            $file,
+            concat!(
+                include_str!("../scripts/thread.lua"),
+                include_str!(concat!("../scripts/", $file, ".lua"))
+            ),
+        );)+
+    };
+}
+
+scripts! {
+    APPEND = "thread_append";
+    WRITES = "thread_writes";
+    LOAD = "thread_load";
+    VALUES = "thread_values";
+    PAGE = "thread_page";
+    ALL_WRITES = "thread_all_writes";
+    REMOVE = "thread_remove";
+    CONTENT = "thread_content";
+    SWEEP = "thread_sweep";
+    LOOK = "thread_look";
+    DELETE = "thread_delete";
+    STAGE = "thread_stage";
+    SHOW = "thread_show";
+}
+
+pub(super) static INDEX_WRITE: Script =
+    Script::new("index_write", include_str!("../scripts/index_write.lua"));
+pub(super) static INDEX_REMOVE: Script =
+    Script::new("index_remove", include_str!("../scripts/index_remove.lua"));
+pub(super) static INDEX_PAGE: Script =
+    Script::new("index_page", include_str!("../scripts/index_page.lua"));
+
+/// How a script went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Word {
+    Ok,
+    Existed,
+    Stale,
+    Absent,
+    Again,
+    Unindexed,
+}
+
+/// What a script replied.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) word: Word,
+    items: std::vec::IntoIter<Value>,
+}
+
+impl Answer {
+    /// Reads a reply; what a script refuses for good becomes an error here.
+    pub(super) fn read(reply: Value) -> Result<Self> {
+        let Value::Array(items) = reply else { return Err(unlike()) };
+        let mut items = items.into_iter();
+        let word = bytes(items.next().ok_or_else(unlike)?)?;
+        let word = match word.as_ref() {
+            b"ok" => Word::Ok,
+            b"existed" => Word::Existed,
+            b"stale" => Word::Stale,
+            b"absent" => Word::Absent,
+            b"again" => Word::Again,
+            b"unindexed" => Word::Unindexed,
+            b"conflict" => return Err(conflict(&bytes(items.next().ok_or_else(unlike)?)?)),
+            b"fenced" => {
+                let message = "another holder of the lease has written to the thread";
+                return Err(Error::new(ErrorKind::Fenced, message));
+            }
+            b"full" => return Err(full(&bytes(items.next().ok_or_else(unlike)?)?)),
+            b"corrupt" => return Err(damaged()),
+            _ => return Err(unlike()),
+        };
+        Ok(Self { word, items })
+    }
+
+    /// The next item.
+    pub(super) fn item(&mut self) -> Result<Bytes> {
+        bytes(self.items.next().ok_or_else(unlike)?)
+    }
+
+    /// The next item, a text.
+    pub(super) fn text(&mut self) -> Result<String> {
+        Ok(text(&self.item()?)?.to_owned())
+    }
+
+    /// The next item, a number.
+    pub(super) fn number<N: std::str::FromStr>(&mut self) -> Result<N> {
+        number(&self.item()?)
+    }
+
+    /// The next item, a list.
+    pub(super) fn list(&mut self) -> Result<Vec<Value>> {
+        list(self.items.next().ok_or_else(unlike)?)
+    }
+
+    /// The next item, a list of texts.
+    pub(super) fn all_bytes(&mut self) -> Result<Vec<Bytes>> {
+        self.list()?.into_iter().map(bytes).collect()
+    }
+
+    /// All items that are left.
+    pub(super) fn rest(self) -> impl Iterator<Item = Value> {
+        self.items
+    }
+}
+
+pub(super) fn list(value: Value) -> Result<Vec<Value>> {
+    match value {
+        Value::Array(items) => Ok(items),
+        _ => Err(unlike()),
+    }
+}
+
+pub(super) fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| unlike())
+}
+
+/// A thread is not as it was written.
+pub(super) fn damaged() -> Error {
+    Error::corrupt(
+        "a key of the thread is missing or of another life: restore the keys of the thread, or delete it",
+    )
+}
+
+fn conflict(reason: &[u8]) -> Error {
+    Error::conflict(match reason {
+        b"deleted" => "the thread was deleted a short while ago",
+        b"id" => "another checkpoint has this id",
+        b"parent" => "the parent is not the latest checkpoint",
+        b"latest" => "the checkpoint is not the latest",
+        b"exists" => "the thread to copy to exists, or was deleted just now",
+        _ => "the thread is not as it was expected to be",
+    })
+}
+
+fn full(what: &[u8]) -> Error {
+    let message = match what {
+        b"leases" => "the thread remembers the tokens of 64 leases, which is the most",
+        b"versions" => "the thread has had 2^31 versions of channels: go on with a copy of it",
+        _ => "the content of the thread has had 2^32 segments: go on with a copy of it",
+    };
+    Error::new(ErrorKind::TooLarge, message)
+}

@@ -1,0 +1,107 @@
+//! Adding writes beside a checkpoint, and reading all of them.
+
+use bytes::Bytes;
+use state_checkpoint::{AppendWrites, Life, StoredWrite, WritesAppended};
+use state_core::Result;
+use state_core::checkpoint::{Ownership, ThreadId};
+
+use super::Inner;
+use super::answer::WriteRow;
+use super::append::refused;
+use super::ask::{
+    Ask, TRIES, decimal, fence_args, flag, generation_text, random, read_generation, too_busy,
+};
+use super::index::Announced;
+use super::scripts::{ALL_WRITES, WRITES, Word};
+use crate::keys::inner;
+
+impl Inner {
+    pub(super) async fn append_pending(&self, append: &AppendWrites) -> Result<WritesAppended> {
+        let mut announced = Announced::default();
+        let done = self.try_append_pending(append, &mut announced).await;
+        if refused(&done) {
+            self.withdraw(&append.reference.thread, &announced).await?;
+        }
+        done
+    }
+
+    async fn try_append_pending(
+        &self,
+        append: &AppendWrites,
+        announced: &mut Announced,
+    ) -> Result<WritesAppended> {
+        let thread = &append.reference.thread;
+        let wait = self.acks(append.acks)?;
+        for _ in 0..TRIES {
+            let args = self.writes_args(append, announced.written)?;
+            let ask = Ask::change(&WRITES, self.keys_of(thread), args).with_wait(wait);
+            let mut answer = self.ask(ask).await?;
+            if answer.word == Word::Absent {
+                *announced = self.index_all(thread, None).await?;
+                continue;
+            }
+            let done = WritesAppended {
+                written: answer.number()?,
+                replaced: answer.number()?,
+                kept: answer.number()?,
+            };
+            let generation = read_generation(&answer.text()?)?;
+            self.end_change(thread, generation, None, &mut answer).await?;
+            return Ok(done);
+        }
+        Err(too_busy())
+    }
+
+    fn writes_args(&self, append: &AppendWrites, may_create: bool) -> Result<Vec<Bytes>> {
+        let reference = &append.reference;
+        let mut args = vec![generation_text(random()?), flag(may_create), flag(append.recreate)];
+        args.extend(self.lifetime_args(append.lifetime));
+        args.extend(fence_args(&append.ownership));
+        args.push(flag(append.ownership == Ownership::ParentIsLatest));
+        args.push(inner(reference.namespace.as_str()));
+        args.push(inner(reference.id.as_str()));
+        args.push(self.keys.whole_channel(&reference.thread));
+        self.content_args(&reference.thread, &append.content, &mut args);
+        for write in &append.writes {
+            args.push(inner(&write.task));
+            args.push(Bytes::from(write.index.get().to_string()));
+            args.push(write.body.clone());
+        }
+        Ok(args)
+    }
+
+    pub(super) async fn read_all_writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+    ) -> Result<Option<Vec<StoredWrite>>> {
+        let mut writes = Vec::new();
+        let mut last = Bytes::new();
+        loop {
+            let Some(members) = self.write_rows(thread, life, last).await? else { return Ok(None) };
+            for member in &members {
+                writes.push(WriteRow::read(member)?.write);
+            }
+            match members.last() {
+                Some(member) => last = member.clone(),
+                None => return Ok(Some(writes)),
+            }
+        }
+    }
+
+    /// The next rows of writes after `last`; `None` when the thread has another life now.
+    pub(super) async fn write_rows(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        last: Bytes,
+    ) -> Result<Option<Vec<Bytes>>> {
+        let args = vec![generation_text(life.generation), decimal(life.epoch), last];
+        let ask = Ask::read(&ALL_WRITES, self.keys_of(thread), args).in_bulk();
+        let mut answer = self.ask(ask).await?;
+        if answer.word == Word::Stale {
+            return Ok(None);
+        }
+        answer.all_bytes().map(Some)
+    }
+}

@@ -1,0 +1,76 @@
+-- Removes records of a thread, or takes them out of sight.
+-- KEYS: as in thread.lua.
+-- ARGV: 1 generation, 2 epoch, 3 lease, 4 token, 5 channel, 6 how many go with their writes, then id and namespace of each
+--       of these, then of those that go out of sight; at most 1,000 together.
+-- Returns: {'ok', how many are gone, how many are out of sight, whether nothing is left ('1')} | {'stale'} | {'fenced'} |
+--          {'full', what} | {'corrupt'}.
+-- Atomic: the whole script. It raises the epoch, so that what was read before is not relied on.
+local head = read_head()
+if not lives(head, ARGV[1], ARGV[2]) then return {'stale'} end
+if not whole(head) then return {'corrupt'} end
+local no = refused(head, ARGV[3], ARGV[4])
+if no then return no end
+raise(head, ARGV[3], ARGV[4])
+local gone, hidden, going, namespaces = 0, 0, tonumber(ARGV[6]), {}
+
+local function drop(member)
+  local row = redis.call('HGET', RECORDS, member)
+  if not row then return nil end
+  redis.call('HDEL', RECORDS, member)
+  redis.call('ZREM', ORDER, member)
+  head.bytes = head.bytes - #row - 2 * #member
+  return row
+end
+
+for i = 7, #ARGV do
+  local place = ARGV[i]
+  local row = drop('c' .. place)
+  if row then
+    head.checkpoints = head.checkpoints - 1
+    local split = string.find(place, '\0', 1, true)
+    namespaces[string.sub(place, split + 1)] = true
+  end
+  if i - 6 > going then
+    if row then
+      hidden = hidden + 1
+      if redis.call('HSETNX', RECORDS, 'k' .. place, row) == 1 then
+        redis.call('ZADD', ORDER, 0, 'k' .. place)
+        head.hidden = head.hidden + 1
+        head.bytes = head.bytes + #row + 2 * #place + 2
+      end
+    end
+  else
+    local unseen = drop('k' .. place)
+    if unseen then head.hidden = head.hidden - 1 end
+    if row or unseen then gone = gone + 1 end
+    for _, write in ipairs(writes_of(place)) do head.bytes = head.bytes - #write end
+    local writes = redis.call('ZREMRANGEBYLEX', WRITES, '[w' .. place .. '\0', '(w' .. place .. '\1')
+    head.writes = head.writes - writes
+  end
+end
+
+-- The greatest id of a namespace that is left, found from the newest on.
+local function find_latest(namespace)
+  local bound = 'c\255'
+  while true do
+    local found = redis.call('ZREVRANGEBYLEX', ORDER, '(' .. bound, '[c', 'LIMIT', 0, 1000)
+    for _, member in ipairs(found) do
+      local split = string.find(member, '\0', 1, true)
+      if string.sub(member, split + 1) == namespace then return string.sub(member, 2, split - 1) end
+    end
+    if #found < 1000 then return nil end
+    bound = found[1000]
+  end
+end
+
+for namespace in pairs(namespaces) do
+  local field = 'latest:' .. namespace
+  local latest = redis.call('HGET', HEAD, field)
+  if latest and not redis.call('ZSCORE', ORDER, 'c' .. latest .. '\0' .. namespace) then
+    local now = find_latest(namespace)
+    if now then redis.call('HSET', HEAD, field, now) else redis.call('HDEL', HEAD, field) end
+  end
+end
+head.epoch = head.epoch + 1
+commit(head, ARGV[5], gone + hidden > 0 and 'c:' or '-:')
+return {'ok', text(gone), text(hidden), head.checkpoints + head.writes == 0 and '1' or '0'}

@@ -1,0 +1,143 @@
+//! A worker that leads by a lease, and whose late writes the store refuses.
+//!
+//! `cargo run -p leader-with-fencing`. A lease gives liveness: one worker leads at a time, and
+//! another takes over when it stops. It cannot give safety, because a worker that was paused does
+//! not know that its lease has run out. The *fencing token* does: every checkpoint carries the
+//! token of its leader, and the store refuses a smaller one than it has seen.
+//!
+//! In one process this needs no server. For workers on several machines, let
+//! `RedisStore::connect("redis://127.0.0.1:6379").await?` of `state-redis` be the store: its
+//! `open(namespace).await?` offers the leases, `checkpoints(namespace, options)?` the threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use state_checkpoint::{BackendThreads, Checkpoints};
+use state_core::checkpoint::{
+    Checkpoint, Checkpointer, CheckpointerExt, Ownership, Payload, PutCheckpoint,
+};
+use state_core::{
+    BoxFuture, Clock, Error, ErrorKind, Lease, LeaseOptions, Leases, Namespace, Result, Timestamp,
+};
+use state_local::MemoryStore;
+
+const THREAD: &str = "job";
+const LEASE: Duration = Duration::from_secs(10);
+
+/// How far the job has come, and who brought it there.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+struct Position {
+    items: u64,
+    by: String,
+}
+
+/// One worker. Each has connections of its own; here, they share a store.
+struct Worker {
+    name: &'static str,
+    leases: Leases,
+    checkpoints: Checkpoints<BackendThreads>,
+}
+
+impl Worker {
+    fn new(name: &'static str, store: &MemoryStore, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let spawn = |task: BoxFuture<'static, ()>| drop(tokio::spawn(task));
+        let leases = Arc::new(store.open(Namespace::new("leases")?)?);
+        let leases = Leases::new(leases, Arc::clone(clock), Arc::new(spawn));
+        let checkpoints = Checkpoints::open(store.open(Namespace::new("work")?)?)?;
+        Ok(Self { name, leases, checkpoints })
+    }
+
+    /// The lease, if nobody else leads.
+    async fn lead(&self) -> Result<Option<Lease>> {
+        self.leases.try_acquire("leader", LeaseOptions::new(LEASE)).await
+    }
+
+    /// Does one item of the job as the leader. `Fenced` means: another leads now, stop.
+    async fn work(&self, lease: &Lease) -> Result<Position> {
+        let latest = self.checkpoints.latest(THREAD).await?;
+        let parent = latest.as_ref().map(|latest| latest.reference.id.clone());
+        let value = latest.as_ref().and_then(|latest| latest.value("position"));
+        let mut position: Position = match value {
+            Some(value) => serde_json::from_slice(value.bytes())
+                .map_err(|_| Error::corrupt("the position cannot be read"))?,
+            None => Position::default(),
+        };
+        position.items += 1;
+        self.name.clone_into(&mut position.by);
+        let json = serde_json::to_vec(&position)
+            .map_err(|_| Error::invalid("the position cannot be written"))?;
+        let id = self.checkpoints.ids().next(parent.as_ref())?;
+        let version = i64::try_from(position.items).unwrap_or(i64::MAX);
+        let checkpoint = Checkpoint::new(id, Timestamp::from_unix_ms(0));
+        let put = PutCheckpoint::new(THREAD, checkpoint.with_channel("position", version))
+            .with_parent(parent)
+            .with_value("position", Payload::new("json", json))
+            .with_ownership(Ownership::Holder(lease.fence()));
+        self.checkpoints.put_checkpoint(put).await?;
+        Ok(position)
+    }
+}
+
+/// A leader works, is paused, and wakes up too late; `pause` lets its lease run out.
+async fn tell(
+    store: &MemoryStore,
+    clock: &Arc<dyn Clock>,
+    pause: impl AsyncFnOnce(),
+) -> Result<Vec<String>> {
+    let (first, second) =
+        (Worker::new("first", store, clock)?, Worker::new("second", store, clock)?);
+    let mut told = Vec::new();
+    let Some(old) = first.lead().await? else { return Ok(told) };
+    told.push(format!("first leads under token {}: {:?}", old.token(), first.work(&old).await?));
+    told.push(format!("second may lead meanwhile: {}", second.lead().await?.is_some()));
+
+    pause().await;
+
+    let Some(new) = second.lead().await? else { return Ok(told) };
+    told.push(format!("second leads under token {}: {:?}", new.token(), second.work(&new).await?));
+    let late = first.work(&old).await;
+    let refused = late.as_ref().is_err_and(|error| error.kind() == ErrorKind::Fenced);
+    told.push(format!("first wakes up; its late write is refused: {refused}"));
+    told.push(format!("second goes on: {:?}", second.work(&new).await?));
+    new.release().await?;
+    Ok(told)
+}
+
+#[expect(clippy::print_stdout, reason = "an example talks to its reader")]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    // Time moves by hand, so that nobody has to wait for a lease to run out.
+    let hands = state_core::ManualClock::new();
+    let clock: Arc<dyn Clock> = Arc::new(hands.clone());
+    let store = MemoryStore::builder().clock(hands.clone()).build();
+    for line in tell(&store, &clock, async || hands.advance(LEASE * 2)).await? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use state_core::ManualClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_late_leader_is_refused() {
+        let hands = ManualClock::new();
+        let clock: Arc<dyn Clock> = Arc::new(hands.clone());
+        let store = MemoryStore::builder().clock(hands.clone()).build();
+        let told = tell(&store, &clock, async || hands.advance(LEASE * 2)).await.unwrap();
+        let said = |line: usize, text: &str| assert!(told[line].contains(text), "{told:#?}");
+        said(0, r#"items: 1, by: "first""#);
+        said(1, "meanwhile: false");
+        said(2, r#"items: 2, by: "second""#);
+        said(3, "refused: true");
+        said(4, r#"items: 3, by: "second""#);
+        let checkpoints = Worker::new("third", &store, &clock).unwrap().checkpoints;
+        let steps = checkpoints.list(state_core::checkpoint::ListCheckpoints::of(THREAD));
+        let steps: Vec<_> = futures_util::TryStreamExt::try_collect(steps).await.unwrap();
+        assert_eq!(steps.len(), 3, "the refused write left something behind");
+    }
+}

@@ -1,0 +1,30 @@
+//! Threads of checkpoints natively on Redis: the conformance suite over real servers, and what it cannot see.
+
+mod budgets;
+mod conversation;
+mod cuts;
+mod damage;
+mod memory;
+mod suite;
+mod user;
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use crate::redis_stage::trial;
+use crate::servers::{Running, Setup};
+
+/// All tests of checkpoints on the servers of one setup.
+pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
+    let setup = servers.setup();
+    let mut trials = suite::trials(servers);
+    trials.push(trial("checkpoints::round_trips_are_flat", setup, budgets::flat));
+    if setup == Setup::Standalone {
+        trials.push(trial("checkpoints::a_lost_key_is_corrupt", setup, damage::lost_keys));
+        trials.push(trial("checkpoints::cut_at_every_command", setup, cuts::everywhere));
+        trials.push(trial("checkpoints::the_acl_user_is_enough", setup, user::is_enough));
+        trials.push(trial("checkpoints::memory_is_in_proportion", setup, memory::in_proportion));
+    }
+    trials
+}
