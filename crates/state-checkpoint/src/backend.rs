@@ -66,6 +66,12 @@ struct Seen {
     tombstone: bool,
 }
 
+impl Seen {
+    fn version(&self) -> Option<Version> {
+        self.head.as_ref().map(|(_, version)| *version)
+    }
+}
+
 impl BackendThreads {
     /// Threads in `backend`, whose namespace they should have for themselves. No round trip.
     ///

@@ -7,7 +7,7 @@ use state_core::{Consistency, Error, Key, Result};
 
 use super::edit::{Edit, read_latest};
 use super::rows::{HEADER_BYTES, Place, append_part, append_place, place_of};
-use super::{BackendThreads, TRIES, keys, lost, too_busy};
+use super::{BackendThreads, Seen, TRIES, keys, lost, too_busy};
 use crate::record::record_digest;
 use crate::store::{Append, Appended, Bases, Part};
 use crate::wire::{Reader, Writer};
@@ -18,43 +18,62 @@ pub(super) const BLOCK_ITEMS: u64 = 64;
 impl BackendThreads {
     pub(super) async fn append_checkpoint(&self, append: &Append) -> Result<Appended> {
         let thread = &append.reference.thread;
-        for _ in 0..TRIES {
+        for tried in 0..TRIES {
             let seen = self.see(thread).await?;
-            if append
-                .basis
-                .is_some_and(|basis| seen.head.as_ref().is_none_or(|(head, _)| head.life != basis))
-            {
-                return Ok(Appended::Stale);
-            }
-            let mut edit =
-                self.begin(thread, seen, &append.ownership, append.lifetime, append.recreate)?;
-            if self.is_there(&edit, append).await? {
-                return Ok(Appended::Existed);
-            }
-            self.check_parent(&mut edit, append).await?;
-            let bases = self.fill(&mut edit, append).await?;
-            let (life, creates) = (edit.head.life, edit.creates());
-            if creates {
-                self.index_thread(thread).await?;
-            }
-            let mut reindex = false;
-            if let Some(run) = &append.run {
-                reindex = self.index_run(&mut edit, run).await?;
-            }
-            if self.commit(edit, append.acks).await? {
-                if creates {
-                    self.created(thread).await?;
-                }
-                if let Some(run) = &append.run {
-                    if reindex {
-                        self.reindex_run(run, thread).await?;
+            let version = seen.version();
+            let appended = self.try_append(append, seen).await;
+            match self.unless_changed(thread, version, appended).await {
+                Ok(None) => {}
+                Ok(Some(put @ Appended::Put { .. })) => return Ok(put),
+                refused => {
+                    // An earlier try has indexed the run.
+                    if let Some(run) = append.run.as_deref().filter(|_| tried > 0) {
+                        self.unindex_run(run, thread).await?;
                     }
-                    self.indexed.remember(life.generation, run);
+                    return refused.and_then(|refused| refused.ok_or_else(too_busy));
                 }
-                return Ok(Appended::Put { life, bases });
             }
         }
         Err(too_busy())
+    }
+
+    /// Adds a checkpoint to a thread as it was seen; `None`, and nothing done, when it changed.
+    async fn try_append(&self, append: &Append, seen: Seen) -> Result<Option<Appended>> {
+        let thread = &append.reference.thread;
+        if append
+            .basis
+            .is_some_and(|basis| seen.head.as_ref().is_none_or(|(head, _)| head.life != basis))
+        {
+            return Ok(Some(Appended::Stale));
+        }
+        let mut edit =
+            self.begin(thread, seen, &append.ownership, append.lifetime, append.recreate)?;
+        if self.is_there(&edit, append).await? {
+            return Ok(Some(Appended::Existed));
+        }
+        self.check_parent(&mut edit, append).await?;
+        let bases = self.fill(&mut edit, append).await?;
+        let (life, creates) = (edit.head.life, edit.creates());
+        if creates {
+            self.index_thread(thread).await?;
+        }
+        let mut reindex = false;
+        if let Some(run) = &append.run {
+            reindex = self.index_run(&mut edit, run).await?;
+        }
+        if !self.commit(edit, append.acks).await? {
+            return Ok(None);
+        }
+        if creates {
+            self.created(thread).await?;
+        }
+        if let Some(run) = &append.run {
+            if reindex {
+                self.reindex_run(run, thread).await?;
+            }
+            self.indexed.remember(life.generation, run);
+        }
+        Ok(Some(Appended::Put { life, bases }))
     }
 
     /// Whether the same checkpoint has been put before.

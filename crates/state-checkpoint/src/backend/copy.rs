@@ -114,7 +114,7 @@ impl BackendThreads {
         }
         self.write_step(&mut copy).await?;
         for run in &copy.runs {
-            self.reindex_run(run, &request.to).await?;
+            self.write_index(&keys::run_index(run, &request.to)).await?;
         }
         self.index_thread(&request.to).await?;
         self.finish(&copy, found).await?;

@@ -163,6 +163,24 @@ impl BackendThreads {
         self.transact(transaction).await
     }
 
+    /// What a try at a change came to; `None` where the thread has changed since it was seen.
+    ///
+    /// Rows that a change reads beside the head are gone when the thread was deleted meanwhile,
+    /// which is damage only if the head is still the one that named them.
+    pub(super) async fn unless_changed<T>(
+        &self,
+        thread: &ThreadId,
+        seen: Option<Version>,
+        tried: Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        match tried {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                if self.see(thread).await?.version() == seen { Err(error) } else { Ok(None) }
+            }
+            other => other,
+        }
+    }
+
     /// Makes a transaction; `false` when one of its checks failed.
     pub(super) async fn transact(&self, transaction: Transaction) -> Result<bool> {
         let Some(transact) = self.backend.as_transact() else {

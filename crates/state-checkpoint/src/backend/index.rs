@@ -41,14 +41,14 @@ impl Indexed {
 }
 
 impl BackendThreads {
-    async fn write_index(&self, key: &Key) -> Result<()> {
+    pub(super) async fn write_index(&self, key: &Key) -> Result<Version> {
         let options = PutOptions::new().with_expiry(Expiry::Never);
-        self.backend.put_opts(key, Bytes::new(), options).await.map(|_| ())
+        self.backend.put_opts(key, Bytes::new(), options).await.map(|written| written.version)
     }
 
     /// Writes the index row of a thread that is about to be made.
     pub(super) async fn index_thread(&self, thread: &ThreadId) -> Result<()> {
-        self.write_index(&keys::thread_index(thread)).await
+        self.write_index(&keys::thread_index(thread)).await.map(drop)
     }
 
     /// Writes the index row of a run that is about to be put, unless that is known to be there.
@@ -71,9 +71,33 @@ impl BackendThreads {
         Ok(!there)
     }
 
-    /// Writes the index row of a run that was put just now.
+    /// Writes the index row of a run that was put just now, and takes it away again where the
+    /// thread has nothing of the run any more: who deleted that looked for the row earlier.
     pub(super) async fn reindex_run(&self, run: &str, thread: &ThreadId) -> Result<()> {
-        self.write_index(&keys::run_index(run, thread)).await
+        let version = self.write_index(&keys::run_index(run, thread)).await?;
+        self.settle_run(run, thread, Some(version)).await
+    }
+
+    /// Takes away the index row of a run that was written for a put that came to nothing.
+    pub(super) async fn unindex_run(&self, run: &str, thread: &ThreadId) -> Result<()> {
+        let version = self.version_of(&keys::run_index(run, thread)).await?;
+        self.settle_run(run, thread, version).await
+    }
+
+    /// Takes away an index row in this version, unless the thread has something of the run.
+    async fn settle_run(
+        &self,
+        run: &str,
+        thread: &ThreadId,
+        version: Option<Version>,
+    ) -> Result<()> {
+        if let Some((head, _)) = self.head(thread, Consistency::Strong).await? {
+            let row = Rows::new(thread, head.life.generation).run(run);
+            if self.version_of(&row).await?.is_some() {
+                return Ok(());
+            }
+        }
+        self.delete_unchanged(&keys::run_index(run, thread), version).await
     }
 
     /// What is to be done when a thread was made: its index row must be there, and what an

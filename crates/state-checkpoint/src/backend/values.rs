@@ -36,7 +36,10 @@ impl BackendThreads {
         for (number, body) in blocks.into_iter().zip(bodies.by_ref()) {
             let first = number * BLOCK_ITEMS;
             let all = (first..).zip(parts(&body)?);
-            values.versions.extend(all.filter(|(number, _)| wanted.contains(number)));
+            // Of a version that was swept away, an empty part is left in its place.
+            values.versions.extend(
+                all.filter(|(number, part)| wanted.contains(number) && !part.body.is_empty()),
+            );
         }
         values.segments = segments.into_iter().zip(bodies).collect();
         if values.versions.len() < wanted.len() {

@@ -11,7 +11,7 @@ use state_core::{Consistency, Error, Key, Result};
 
 use super::keys::{Rows, WRITES};
 use super::rows::{HEADER_BYTES, Head, read_writes, write_writes};
-use super::{BackendThreads, TRIES, lost, too_busy};
+use super::{BackendThreads, Seen, TRIES, lost, too_busy};
 use crate::digest::hash;
 use crate::store::{AppendWrites, Life, NewWrite, Part, StoredWrite, WritesAppended};
 
@@ -27,70 +27,86 @@ fn bucket_of(task: &str, index: WriteIndex) -> u16 {
 
 impl BackendThreads {
     pub(super) async fn append_pending(&self, append: &AppendWrites) -> Result<WritesAppended> {
-        let reference = &append.reference;
-        let thread = &reference.thread;
+        let thread = &append.reference.thread;
         let mut buckets: BTreeMap<u16, Vec<&NewWrite>> = BTreeMap::new();
         for write in &append.writes {
             buckets.entry(bucket_of(&write.task, write.index)).or_default().push(write);
         }
         for _ in 0..TRIES {
             let seen = self.see(thread).await?;
-            let mut edit =
-                self.begin(thread, seen, &append.ownership, append.lifetime, append.recreate)?;
-            if append.ownership == Ownership::ParentIsLatest {
-                let latest = self
-                    .latest(&edit.head, &edit.rows, &reference.namespace, Consistency::Strong)
-                    .await?;
-                if latest.as_ref() != Some(&reference.id) {
-                    return Err(Error::conflict("the checkpoint is not the latest"));
-                }
-            }
-            let keys: Vec<Key> = buckets
-                .keys()
-                .map(|bucket| edit.rows.writes(&reference.namespace, &reference.id, *bucket))
-                .collect();
-            let old = if edit.creates() {
-                vec![None; keys.len()]
-            } else {
-                self.rows(&keys, Consistency::Strong).await?
-            };
-            // Where the content begins is known only once it is added, and whether it must be
-            // only once the old writes are known; so a first look is taken without it.
-            let mut rows = Vec::with_capacity(keys.len());
-            let mut done = WritesAppended::default();
-            for (old, new) in old.iter().zip(buckets.values()) {
-                let mut row = old.as_deref().map(read_writes).transpose()?.unwrap_or_default();
-                let taken = merge(&mut row, new, &mut done);
-                rows.push((row, taken));
-            }
-            if done.written + done.replaced == 0 {
-                return Ok(done);
-            }
-            let bases = self.add_content(&mut edit, &append.content).await?;
-            for ((key, old), (mut row, taken)) in keys.iter().zip(&old).zip(rows) {
-                if taken.is_empty() {
-                    continue;
-                }
-                for at in taken {
-                    if let Some(write) = row.get_mut(at) {
-                        write.part.bases = bases;
-                    }
-                }
-                let before = old.as_ref().map(|old| old.len() + HEADER_BYTES);
-                edit.put(key, &write_writes(&row), before);
-            }
-            let creates = edit.creates();
-            if creates {
-                self.index_thread(thread).await?;
-            }
-            if self.commit(edit, append.acks).await? {
-                if creates {
-                    self.created(thread).await?;
-                }
+            let version = seen.version();
+            let appended = self.try_append_pending(append, &buckets, seen).await;
+            if let Some(done) = self.unless_changed(thread, version, appended).await? {
                 return Ok(done);
             }
         }
         Err(too_busy())
+    }
+
+    /// Adds writes to a thread as it was seen; `None`, and nothing done, when it changed.
+    async fn try_append_pending(
+        &self,
+        append: &AppendWrites,
+        buckets: &BTreeMap<u16, Vec<&NewWrite>>,
+        seen: Seen,
+    ) -> Result<Option<WritesAppended>> {
+        let reference = &append.reference;
+        let thread = &reference.thread;
+        let mut edit =
+            self.begin(thread, seen, &append.ownership, append.lifetime, append.recreate)?;
+        if append.ownership == Ownership::ParentIsLatest {
+            let latest = self
+                .latest(&edit.head, &edit.rows, &reference.namespace, Consistency::Strong)
+                .await?;
+            if latest.as_ref() != Some(&reference.id) {
+                return Err(Error::conflict("the checkpoint is not the latest"));
+            }
+        }
+        let keys: Vec<Key> = buckets
+            .keys()
+            .map(|bucket| edit.rows.writes(&reference.namespace, &reference.id, *bucket))
+            .collect();
+        let old = if edit.creates() {
+            vec![None; keys.len()]
+        } else {
+            self.rows(&keys, Consistency::Strong).await?
+        };
+        // Where the content begins is known only once it is added, and whether it must be
+        // only once the old writes are known; so a first look is taken without it.
+        let mut rows = Vec::with_capacity(keys.len());
+        let mut done = WritesAppended::default();
+        for (old, new) in old.iter().zip(buckets.values()) {
+            let mut row = old.as_deref().map(read_writes).transpose()?.unwrap_or_default();
+            let taken = merge(&mut row, new, &mut done);
+            rows.push((row, taken));
+        }
+        if done.written + done.replaced == 0 {
+            return Ok(Some(done));
+        }
+        let bases = self.add_content(&mut edit, &append.content).await?;
+        for ((key, old), (mut row, taken)) in keys.iter().zip(&old).zip(rows) {
+            if taken.is_empty() {
+                continue;
+            }
+            for at in taken {
+                if let Some(write) = row.get_mut(at) {
+                    write.part.bases = bases;
+                }
+            }
+            let before = old.as_ref().map(|old| old.len() + HEADER_BYTES);
+            edit.put(key, &write_writes(&row), before);
+        }
+        let creates = edit.creates();
+        if creates {
+            self.index_thread(thread).await?;
+        }
+        if !self.commit(edit, append.acks).await? {
+            return Ok(None);
+        }
+        if creates {
+            self.created(thread).await?;
+        }
+        Ok(Some(done))
     }
 
     /// The writes beside a checkpoint, and whether they were read in more than one step.

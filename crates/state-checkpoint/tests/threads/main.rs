@@ -2,7 +2,11 @@
 
 mod ending;
 mod following;
+#[cfg(test)]
+mod interleaving;
 mod keeping;
+#[cfg(test)]
+mod meddler;
 #[cfg(test)]
 mod stand;
 mod typed;
