@@ -29,5 +29,7 @@ pub mod redis_sound;
 mod redis_stage;
 #[cfg(feature = "servers")]
 pub mod redis_watch;
+pub mod seeded;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;
+pub mod simulated;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_core::stream::BoxStream;
 use state_core::{
-    BackendInfo, Capabilities, Clock, Health, Key, MemoryUsage, Result, SnapshotOptions,
-    SnapshotRecord, Timestamp,
+    BackendInfo, Capabilities, Capability, Clock, Health, Key, Limits, MemoryUsage, Result,
+    SnapshotOptions, SnapshotRecord, Timestamp,
 };
 
 use crate::engine::{Tx, View};
@@ -83,6 +83,39 @@ pub(crate) struct Rules {
     pub(crate) capabilities: Capabilities,
     /// The lifetime of `Expiry::Default`.
     pub(crate) default_lifetime: Option<Duration>,
+}
+
+impl Rules {
+    /// What both stores offer.
+    pub(crate) fn of_both(
+        limits: Limits,
+        cross_partition: bool,
+        default_lifetime: Option<Duration>,
+    ) -> Self {
+        let capabilities = [
+            Capability::Expiry,
+            Capability::OrderedList,
+            Capability::OrderedFields,
+            Capability::Hash,
+            Capability::Transact,
+            Capability::Watch,
+            Capability::WatchLog,
+            Capability::Lease,
+            Capability::Fence,
+            Capability::OpId,
+            Capability::PointInTimeSnapshot,
+        ]
+        .into_iter()
+        .fold(Capabilities::none(), Capabilities::with)
+        .with_limits(limits);
+        let rules = Self { capabilities, default_lifetime };
+        if cross_partition { rules.with(Capability::CrossPartition) } else { rules }
+    }
+
+    pub(crate) fn with(mut self, capability: Capability) -> Self {
+        self.capabilities = self.capabilities.with(capability);
+        self
+    }
 }
 
 /// The time of one operation, asked from the clock at most once and only when it matters.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use state_core::{Capabilities, Capability, Clock, Error, Limits, Result, SystemClock};
+use state_core::{Capability, Clock, Error, Limits, Result, SystemClock};
 
 use crate::space::Rules;
 
@@ -74,27 +74,8 @@ impl Settings {
     }
 
     pub(super) fn rules(&self) -> Rules {
-        let mut capabilities = [
-            Capability::Expiry,
-            Capability::OrderedList,
-            Capability::OrderedFields,
-            Capability::Hash,
-            Capability::Transact,
-            Capability::Watch,
-            Capability::WatchLog,
-            Capability::Lease,
-            Capability::Fence,
-            Capability::OpId,
-            Capability::AckFsync,
-            Capability::PointInTimeSnapshot,
-            Capability::Durable,
-        ]
-        .into_iter()
-        .fold(Capabilities::none(), Capabilities::with)
-        .with_limits(self.limits);
-        if self.cross_partition {
-            capabilities = capabilities.with(Capability::CrossPartition);
-        }
-        Rules { capabilities, default_lifetime: self.default_ttl }
+        Rules::of_both(self.limits, self.cross_partition, self.default_ttl)
+            .with(Capability::AckFsync)
+            .with(Capability::Durable)
     }
 }

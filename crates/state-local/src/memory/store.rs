@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use state_core::{Capabilities, Capability, Clock, Limits, Namespace, Result, SystemClock};
+use state_core::{Capability, Clock, Limits, Namespace, Result, SystemClock};
 
 use super::evict::{Eviction, EvictionPolicy};
 use super::space::MemorySpace;
@@ -176,29 +176,8 @@ impl MemoryStoreBuilder {
     }
 
     fn rules(&self) -> Rules {
-        let mut capabilities = [
-            Capability::Expiry,
-            Capability::OrderedList,
-            Capability::OrderedFields,
-            Capability::Hash,
-            Capability::Transact,
-            Capability::Watch,
-            Capability::WatchLog,
-            Capability::Lease,
-            Capability::Fence,
-            Capability::OpId,
-            Capability::PointInTimeSnapshot,
-        ]
-        .into_iter()
-        .fold(Capabilities::none(), Capabilities::with)
-        .with_limits(self.limits);
-        if self.cross_partition {
-            capabilities = capabilities.with(Capability::CrossPartition);
-        }
-        if self.eviction.is_some() {
-            capabilities = capabilities.with(Capability::Eviction);
-        }
-        Rules { capabilities, default_lifetime: self.default_ttl }
+        let rules = Rules::of_both(self.limits, self.cross_partition, self.default_ttl);
+        if self.eviction.is_some() { rules.with(Capability::Eviction) } else { rules }
     }
 }
 

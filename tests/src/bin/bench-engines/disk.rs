@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::engine::{Contender, Engine, Outcome};
 use crate::speed::{Scale, store_folder};
-use crate::workload::{self, Seeded};
+use crate::workload;
 use state_tests::bench::{Figure, say, timed};
+use state_tests::seeded::Seeded;
 
 /// Bytes of a value in these cases.
 const BYTES: usize = 1_024;

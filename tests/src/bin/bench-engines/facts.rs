@@ -11,10 +11,12 @@ use redb::{Builder, Database, ReadableDatabase};
 use crate::engine::{Contender, Engine, Outcome};
 use crate::power_cut;
 use crate::redb_engine::{self, RECORDS};
-use crate::simulated::{Fault, Simulated};
+use crate::simulated::handle;
 use crate::speed::store_folder;
-use crate::workload::{self, Seeded};
+use crate::workload;
 use state_tests::bench::say;
+use state_tests::seeded::Seeded;
+use state_tests::simulated::{Call, Fault, Simulated};
 
 /// Runs every probe and prints what was seen.
 pub(crate) fn run(folder: &Path) -> Outcome<()> {
@@ -25,8 +27,8 @@ pub(crate) fn run(folder: &Path) -> Outcome<()> {
         limited_file_size(contender, folder)?;
     }
     interrupted_creation()?;
-    for fault in [Fault::Write, Fault::Sync, Fault::Read] {
-        failed_commit(fault)?;
+    for call in [Call::Write, Call::Sync, Call::Read] {
+        failed_commit(call)?;
     }
     fjall_damaged_journal(folder)?;
     power_cut::flipped_bits(2_000)?;
@@ -181,28 +183,27 @@ pub(crate) fn fill_until_error(contender: Contender, store: &Path) -> Outcome<()
 
 /// A crash while a new file is made: every length the file has before its magic number is written.
 fn interrupted_creation() -> Outcome<()> {
-    let storage = Arc::new(Simulated::new());
-    drop(Builder::new().create_with_backend(Arc::clone(&storage).handle())?);
+    let storage = Arc::new(Simulated::recording());
+    drop(Builder::new().create_with_backend(handle(&storage))?);
     let mut refused = 0;
-    let images = storage.images_at_every_operation();
-    for image in &images {
+    let images = storage.operations();
+    for operations in 1..=images {
+        let image = storage.image_of(operations);
         let again = Arc::new(Simulated::holding(image.clone()));
-        if let Err(error) = Builder::new().create_with_backend(again.handle()) {
+        if let Err(error) = Builder::new().create_with_backend(handle(&again)) {
             refused += 1;
             say(format_args!("  image of {} bytes: {error}", image.len()));
         }
     }
     say(format_args!(
-        "redb, crash at each operation of a creation: {refused} of {} images refused",
-        images.len()
+        "redb, crash at each operation of a creation: {refused} of {images} images refused"
     ));
     Ok(())
 }
 
-fn failed_commit(fault: Fault) -> Outcome<()> {
-    let storage = Arc::new(Simulated::new());
-    let database =
-        Builder::new().set_cache_size(0).create_with_backend(Arc::clone(&storage).handle())?;
+fn failed_commit(call: Call) -> Outcome<()> {
+    let storage = Arc::new(Simulated::recording());
+    let database = Builder::new().set_cache_size(0).create_with_backend(handle(&storage))?;
     let mut seeded = Seeded::new(6);
     let put = |database: &Database, pairs: &[crate::engine::Pair]| -> Outcome<()> {
         let transaction = database.begin_write()?;
@@ -211,20 +212,21 @@ fn failed_commit(fault: Fault) -> Outcome<()> {
     };
     put(&database, &workload::pairs(&mut seeded, 0, 200, 1_024))?;
     let before = database.begin_read()?;
-    storage.fail_next(fault);
+    let kind = std::io::ErrorKind::StorageFull;
+    storage.set_fault(Some(Fault::of_next(call, kind)));
     let second = workload::pairs(&mut seeded, 200, 1, 1_024);
     let failed = put(&database, &second);
     let again = put(&database, &second);
     let read = database.begin_read().map(|transaction| transaction.open_table(RECORDS).map(|_| ()));
     let old = before.open_table(RECORDS).map(|_| ());
     say(format_args!(
-        "redb, one failing {fault:?}: that commit {}; next commit {}; new read {read:?}; older read {old:?}",
+        "redb, one failing {call:?}: that commit {}; next commit {}; new read {read:?}; older read {old:?}",
         told(&failed),
         told(&again)
     ));
     drop(before);
     drop(database);
-    let database = Builder::new().create_with_backend(Arc::clone(&storage).handle())?;
+    let database = Builder::new().create_with_backend(handle(&storage))?;
     let table = database.begin_read()?.open_table(RECORDS)?;
     let earlier = table.get_owned(workload::key(0).as_slice())?.is_some();
     let later = table.get_owned(workload::key(200).as_slice())?.is_some();

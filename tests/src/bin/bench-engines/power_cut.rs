@@ -6,9 +6,10 @@ use std::sync::Arc;
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition};
 
 use crate::engine::Outcome;
-use crate::simulated::Simulated;
-use crate::workload::Seeded;
+use crate::simulated::handle;
 use state_tests::bench::say;
+use state_tests::seeded::Seeded;
+use state_tests::simulated::Simulated;
 
 /// Keys that each commit sets to its own number.
 const KEYS: u32 = 40;
@@ -23,8 +24,8 @@ const NUMBERS: TableDefinition<'static, u32, &'static [u8]> = TableDefinition::n
 /// Cuts the power at random places of a recorded history, `images` times for each kind of commit.
 pub(crate) fn run(images: usize) -> Outcome<()> {
     for mode in ["one-phase", "two-phase", "quick-repair", CONTROL] {
-        let storage = Arc::new(Simulated::new());
-        let database = Builder::new().create_with_backend(Arc::clone(&storage).handle())?;
+        let storage = Arc::new(Simulated::recording());
+        let database = Builder::new().create_with_backend(handle(&storage))?;
         // Creation has its own probe; what follows is a store that existed.
         let created = storage.operations();
         let mut acknowledged = vec![(created, 0)];
@@ -40,7 +41,7 @@ pub(crate) fn run(images: usize) -> Outcome<()> {
             let place = created + seeded.below(end - created);
             let promised =
                 acknowledged.iter().rfind(|each| each.0 <= place).map_or(0, |each| each.1);
-            match found(storage.image_after(place, &mut seeded)) {
+            match found(storage.image_after(place, None, &mut seeded)) {
                 Err(error) => {
                     refused += 1;
                     if refused <= 3 {
@@ -88,7 +89,7 @@ pub(crate) fn commit(database: &Database, mode: &str, number: u32) -> Outcome<()
 /// The number of the commit that the image holds; `None` if it holds parts of several.
 pub(crate) fn found(image: Vec<u8>) -> Outcome<Option<u32>> {
     let database =
-        Builder::new().create_with_backend(Arc::new(Simulated::holding(image)).handle())?;
+        Builder::new().create_with_backend(handle(&Arc::new(Simulated::holding(image))))?;
     let transaction = database.begin_read()?;
     let table = match transaction.open_table(NUMBERS) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Some(0)),
@@ -115,8 +116,8 @@ pub(crate) fn flipped_bits(trials: usize) -> Outcome<()> {
     let cases =
         [("one-phase", true), ("one-phase", false), ("two-phase", false), ("quick-repair", false)];
     for (mode, closed) in cases {
-        let storage = Arc::new(Simulated::new());
-        let database = Builder::new().create_with_backend(Arc::clone(&storage).handle())?;
+        let storage = Arc::new(Simulated::recording());
+        let database = Builder::new().create_with_backend(handle(&storage))?;
         for number in 1..=COMMITS {
             commit(&database, mode, number)?;
         }
@@ -177,6 +178,6 @@ impl Damage {
 /// Whether the integrity check finds the damage.
 fn noticed(image: Vec<u8>) -> Outcome<bool> {
     let storage = Arc::new(Simulated::holding(image));
-    let mut database = Builder::new().create_with_backend(storage.handle())?;
+    let mut database = Builder::new().create_with_backend(handle(&storage))?;
     Ok(!matches!(database.check_integrity(), Ok(true)))
 }

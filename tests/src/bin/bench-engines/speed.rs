@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::engine::{Contender, Engine, Outcome, Pair};
-use crate::workload::{self, PARTITION, Seeded};
+use crate::workload::{self, PARTITION};
 use state_tests::bench::{Figure, timed};
+use state_tests::seeded::Seeded;
 
 /// How much is done.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The records of the comparison: keys like `p07/order:000123` and realistic JSON, from a fixed seed.
 
 use crate::engine::Pair;
+use state_tests::seeded::Seeded;
 
 /// Cache given to each engine, in bytes.
 pub(crate) const CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -11,28 +12,8 @@ const CITIES: [&str; 8] =
     ["Oslo", "Lisboa", "Kraków", "Nagoya", "Quito", "Tartu", "Accra", "Perth"];
 const STATES: [&str; 5] = ["received", "paid", "packed", "shipped", "returned"];
 
-/// A small deterministic generator (xorshift); quality is irrelevant, repeatability is not.
-#[derive(Debug, Clone)]
-pub(crate) struct Seeded(u64);
-
-impl Seeded {
-    /// Starts a sequence.
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// The next number below `limit`, which must not be 0.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.0 % limit).unwrap_or(0)
-    }
-
-    fn pick(&mut self, of: &[&'static str]) -> &'static str {
-        of.get(self.below(of.len())).copied().unwrap_or_default()
-    }
+fn pick(seeded: &mut Seeded, of: &[&'static str]) -> &'static str {
+    of.get(seeded.below(of.len())).copied().unwrap_or_default()
 }
 
 /// The key of a record.
@@ -50,8 +31,8 @@ pub(crate) fn value(seeded: &mut Seeded, bytes: usize) -> Vec<u8> {
     let mut text = format!(
         r#"{{"id":{},"state":"{}","city":"{}","lines":["#,
         seeded.below(1_000_000),
-        seeded.pick(&STATES),
-        seeded.pick(&CITIES)
+        pick(seeded, &STATES),
+        pick(seeded, &CITIES)
     );
     let mut separator = "";
     loop {

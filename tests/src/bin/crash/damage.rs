@@ -7,10 +7,10 @@ use state_core::{Error, ErrorKind, Namespace, Result};
 use state_local::{FileStore, FileStoreBuilder, Storage};
 
 use crate::checks::{Checks, say};
-use crate::seeded::Seeded;
-use crate::simulated::Simulated;
 use crate::workload::{Mismatch, Plan};
 use crate::{Failure, runtime};
+use state_tests::seeded::Seeded;
+use state_tests::simulated::Simulated;
 
 const OPERATIONS: u64 = 150;
 

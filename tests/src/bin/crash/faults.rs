@@ -8,9 +8,9 @@ use state_local::{FileStore, Storage};
 
 use crate::checks::{Checks, say};
 use crate::runtime;
-use crate::seeded::Seeded;
-use crate::simulated::{Call, Fault, Simulated};
 use crate::workload::{Plan, may_be_applied};
+use state_tests::seeded::Seeded;
+use state_tests::simulated::{Call, Fault, Simulated};
 
 /// Operations before the fault, around it, and after it.
 const BEFORE: u64 = 20;
@@ -31,8 +31,8 @@ pub(crate) fn run(checks: &Checks, seed: u64) {
         for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull] {
             for lasting in [false, true] {
                 for after in 0..CALLS {
-                    let fault = Fault { call, after, lasting, kind };
-                    let seed = Seeded::of(seed, 20_000 + number).next();
+                    let fault = Fault::of_next(call, kind).after(after).lasting(lasting);
+                    let seed = Seeded::of(seed, 20_000 + number).number();
                     number += 1;
                     let trial = Trial { fault, plan: Plan { seed, task: 0 } };
                     match runtime.block_on(trial.run(checks)) {
@@ -100,7 +100,7 @@ impl Trial {
                     unknown += usize::from(may_be_applied(error.outcome()));
                     count = self.settle(checks, &backend, count, error.outcome()).await;
                     if self.fault.lasting {
-                        storage.set_fault(Some(Fault { after: 0, ..self.fault }));
+                        storage.set_fault(Some(self.fault.after(0)));
                     }
                 }
             }

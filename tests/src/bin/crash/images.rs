@@ -7,10 +7,10 @@ use state_core::{Namespace, Result, StateBackend, StateBackendExt};
 use state_local::{CommitMode, FileStore, Storage};
 
 use crate::checks::{Checks, say};
-use crate::seeded::Seeded;
-use crate::simulated::Simulated;
 use crate::workload::{self, Plan, TASKS};
 use crate::{Failure, runtime};
+use state_tests::seeded::Seeded;
+use state_tests::simulated::Simulated;
 
 /// Operations of each task in the recorded history.
 const OPERATIONS: u64 = 60;
@@ -36,7 +36,7 @@ pub(crate) fn run(checks: &Checks, images: usize, seed: u64) -> Result<(), Failu
     let modes = [CommitMode::OnePhase, CommitMode::TwoPhase, CommitMode::QuickRepair];
     let mut histories = Vec::new();
     for (number, mode) in modes.into_iter().enumerate() {
-        histories.push(History::record(mode, Seeded::of(seed, 100 + number as u64).next())?);
+        histories.push(History::record(mode, Seeded::of(seed, 100 + number as u64).number())?);
     }
     let syncs = histories.iter().map(|history| history.end).sum::<usize>();
     say(format_args!("  {syncs} storage operations recorded, for {} commit modes", modes.len()));

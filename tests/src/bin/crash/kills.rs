@@ -11,9 +11,9 @@ use state_core::{Namespace, Result, StateBackend};
 use state_local::{CommitMode, FileStore};
 
 use crate::checks::{Checks, say};
-use crate::seeded::Seeded;
 use crate::workload::{self, Mismatch, Plan, TASKS};
 use crate::{Failure, runtime};
+use state_tests::seeded::Seeded;
 
 /// Kills of one store before the next one is begun.
 const KILLS_PER_STORE: usize = 5;
@@ -78,7 +78,7 @@ impl Victim {
         let modes = [CommitMode::OnePhase, CommitMode::TwoPhase, CommitMode::QuickRepair];
         Self {
             path: folder.join(format!("kill-{number}")),
-            seed: seeded.next(),
+            seed: seeded.number(),
             mode: modes.get(number / KILLS_PER_STORE % modes.len()).copied().unwrap_or_default(),
             counts: vec![0; TASKS],
         }

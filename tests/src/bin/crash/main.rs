@@ -6,8 +6,6 @@ mod faults;
 mod images;
 mod kills;
 mod real;
-mod seeded;
-mod simulated;
 mod workload;
 
 use std::path::Path;

@@ -13,7 +13,7 @@ use state_core::{
     StateBackendExt, Transaction, WriteOp,
 };
 
-use crate::seeded::Seeded;
+use state_tests::seeded::Seeded;
 
 /// Tasks that write at the same time.
 pub(crate) const TASKS: usize = 8;
@@ -68,7 +68,7 @@ impl Plan {
         };
         let length = if seeded.below(10) == 0 { seeded.below(9_000) } else { seeded.below(300) };
         let value = format!("{}:{number}:", self.task).into_bytes();
-        let filler = std::iter::repeat_with(|| seeded.next().to_le_bytes()).flatten();
+        let filler = std::iter::repeat_with(|| seeded.number().to_le_bytes()).flatten();
         (op, value.into_iter().chain(filler.take(length)).collect())
     }
 

@@ -2,19 +2,21 @@
 
 /// A generator of random numbers (splitmix64).
 #[derive(Clone, Debug)]
-pub(crate) struct Seeded(u64);
+pub struct Seeded(u64);
 
 impl Seeded {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The numbers that follow from `seed`.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A generator for one part of a run.
-    pub(crate) fn of(seed: u64, part: u64) -> Self {
-        Self::new(Self::new(seed ^ part.wrapping_mul(0xD6E8_FEB8_6659_FD93)).next())
+    pub fn of(seed: u64, part: u64) -> Self {
+        Self::new(Self::new(seed ^ part.wrapping_mul(0xD6E8_FEB8_6659_FD93)).number())
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -22,7 +24,7 @@ impl Seeded {
     }
 
     /// A number below `limit`, which is not 0.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).unwrap_or(0)
+    pub fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.number() % limit.max(1) as u64).unwrap_or(0)
     }
 }

@@ -13,22 +13,51 @@ const SECTOR: usize = 512;
 
 /// What the storage is asked to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Call {
+#[non_exhaustive]
+pub enum Call {
+    /// To read bytes.
     Read,
+    /// To write bytes.
     Write,
+    /// To have another length.
     SetLen,
+    /// To make everything survive a power cut.
     Sync,
 }
 
 /// Calls that fail.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    pub(crate) call: Call,
+#[non_exhaustive]
+pub struct Fault {
+    /// The kind of call.
+    pub call: Call,
     /// Calls of that kind that still succeed before.
-    pub(crate) after: usize,
+    pub after: usize,
     /// Whether every later call of that kind fails too, until the fault is cleared.
-    pub(crate) lasting: bool,
-    pub(crate) kind: io::ErrorKind,
+    pub lasting: bool,
+    /// How they fail.
+    pub kind: io::ErrorKind,
+}
+
+impl Fault {
+    /// The next call of this kind fails, and only that.
+    pub const fn of_next(call: Call, kind: io::ErrorKind) -> Self {
+        Self { call, after: 0, lasting: false, kind }
+    }
+
+    /// So many calls of the kind still succeed before.
+    #[must_use]
+    pub const fn after(mut self, calls: usize) -> Self {
+        self.after = calls;
+        self
+    }
+
+    /// Whether every later call of the kind fails too.
+    #[must_use]
+    pub const fn lasting(mut self, lasting: bool) -> Self {
+        self.lasting = lasting;
+        self
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +78,7 @@ struct State {
 
 /// A simulated storage.
 #[derive(Debug, Default)]
-pub(crate) struct Simulated {
+pub struct Simulated {
     state: Mutex<State>,
     /// Whether a history is kept.
     records: bool,
@@ -57,37 +86,48 @@ pub(crate) struct Simulated {
 
 impl Simulated {
     /// An empty storage that keeps a history.
-    pub(crate) fn recording() -> Self {
+    pub fn recording() -> Self {
         Self { state: Mutex::default(), records: true }
     }
 
     /// A storage that holds `bytes`.
-    pub(crate) fn holding(bytes: Vec<u8>) -> Self {
+    pub fn holding(bytes: Vec<u8>) -> Self {
         Self { state: Mutex::new(State { now: bytes, ..State::default() }), records: false }
     }
 
-    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+    /// Lets calls fail from now on, or none.
+    pub fn set_fault(&self, fault: Option<Fault>) {
         self.state().fault = fault;
     }
 
-    pub(crate) fn struck(&self) -> usize {
+    /// How many calls have failed.
+    pub fn struck(&self) -> usize {
         self.state().struck
     }
 
     /// What it holds now.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.state().now.clone()
     }
 
     /// Operations so far; a place where the power can be cut.
-    pub(crate) fn operations(&self) -> usize {
+    pub fn operations(&self) -> usize {
         self.state().history.len()
+    }
+
+    /// The bytes after `operations` operations, without loss.
+    pub fn image_of(&self, operations: usize) -> Vec<u8> {
+        let mut image = Vec::new();
+        for operation in self.state().history.iter().take(operations) {
+            apply(&mut image, operation, |_| true);
+        }
+        image
     }
 
     /// What a power cut after `operations` operations leaves: all that was synced, and of each
     /// later write a random part of its sectors. A storage that `ignores_syncs` promised what it
     /// did not keep: nothing but its creation is safe.
-    pub(crate) fn image_after(
+    pub fn image_after(
         &self,
         operations: usize,
         ignores_syncs: Option<usize>,
