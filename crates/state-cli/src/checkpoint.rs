@@ -1,6 +1,9 @@
 //! What the commands about threads share: which checkpoint is meant, and what has changed.
 
 pub(crate) mod change;
+pub(crate) mod doomed;
+mod head;
+mod most;
 pub(crate) mod record;
 pub(crate) mod walk;
 
@@ -15,6 +18,9 @@ use state_core::checkpoint::{
 use crate::context::Context;
 use crate::failure::{Answer, Failure};
 use crate::key_text;
+
+pub(crate) use head::Head;
+pub(crate) use most::MostArguments;
 
 /// The thread that a command is about.
 #[derive(Debug, Args)]
@@ -52,6 +58,11 @@ impl Line {
 
     pub(crate) fn of(arguments: &ThreadArguments, context: &Context) -> Result<Self, Failure> {
         Self::new(&arguments.thread, &arguments.within, context)
+    }
+
+    /// The line of the outermost graph.
+    pub(crate) fn root(thread: ThreadId) -> Self {
+        Self { thread, namespace: "".into() }
     }
 
     pub(crate) fn at(&self, id: CheckpointId) -> CheckpointRef {

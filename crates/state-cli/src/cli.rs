@@ -10,7 +10,7 @@ use crate::{demo, guide};
 
 /// Look into a state store, change it, move it, and see it survive.
 #[derive(Debug, Parser)]
-#[command(name = "statectl", version, max_term_width = 100, after_help = guide::AFTER_HELP)]
+#[command(name = "statectl", version, after_help = guide::AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -113,6 +113,22 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_lines_of_80_columns() {
+        let commands = Cli::command();
+        let visible = commands.get_subcommands().filter(|command| !command.is_hide_set());
+        let names = visible.map(|command| vec![command.get_name()]);
+        let mut asked: Vec<Vec<&str>> = names.chain([vec![], vec!["demo", "stream"]]).collect();
+        asked.extend(asked.clone().into_iter().map(|names| [&["-h"], &names[..]].concat()));
+        for names in asked {
+            let call = [&["statectl"], &names[..], &["--help"]].concat();
+            let help = Cli::command().term_width(80).try_get_matches_from(&call).unwrap_err();
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= 80, "{call:?}: {line}");
+            }
+        }
     }
 
     #[test]

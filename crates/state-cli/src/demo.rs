@@ -1,5 +1,6 @@
 //! `statectl demo`: real work that is killed half-way, goes on, and proves that nothing was lost.
 
+mod farewell;
 pub(crate) mod life;
 mod place;
 mod process;
@@ -18,7 +19,7 @@ use crate::failure::{Answer, Failure};
 /// checkpoint; and what the history needs in the store stands beside what whole copies would.
 ///
 /// The conversations are a sample, or a file of JSON lines of your own:
-/// {"thread":"NAME","messages":[{"role":"user","content":"…"},…]}, one conversation per line.
+/// {"thread":"NAME","messages":[{"role":"user","content":"…"},…]}, one per conversation.
 ///
 /// `statectl demo stream` shows another job: a stream processor over files, with a lease.
 #[derive(Debug, Args)]

@@ -2,10 +2,11 @@
 
 /// The short guide.
 pub(crate) const GUIDE: &str = "\
-statectl looks into a state store, changes it, moves it, and shows that it survives.
+statectl looks into a state store, changes it, moves it, and shows that it
+survives.
 
-Begin with a demonstration: an agent lives through conversations, is killed half-way, goes on at
-the exact step, and branches a what-if from its history.
+Begin with a demonstration: an agent lives through conversations, is killed
+half-way, goes on at the exact step, and branches a what-if from its history.
   statectl demo
 
 A store of your own is one file; the first write makes it:
@@ -24,7 +25,7 @@ Threads of checkpoints, such as the demonstration leaves behind:
 What a program and a person need to know of the store:
   statectl info
 
-Each command teaches itself: `statectl put --help`. All of them: `statectl --help`.
+Each command teaches itself: `statectl put --help`. All: `statectl --help`.
 ";
 
 /// What follows the list of commands in `statectl --help`.
@@ -33,39 +34,49 @@ Stores:
   file:PATH    a durable store in one file, for one process at a time
   memory:      a store in the memory of this command; gone when it ends
   redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
-               a server of Redis or Valkey, for many processes at once; with TLS rediss://;
-               redis+sentinel://HOST,HOST/MASTER and redis+cluster://HOST,HOST with either;
-               unix:///PATH for a socket. valkey and valkeys mean the same as redis and rediss.
-               Settings follow as ?name=value&…, for example ?key_prefix=shop. In a password
-               @ is written %40, / %2F, ? %3F, # %23, % %25. Other users of the machine can
-               read command lines: a URL with a password belongs in STATE_STORE.
+               a server of Redis or Valkey, for many processes at once; with TLS
+               rediss://; redis+sentinel://HOST,HOST/MASTER and
+               redis+cluster://HOST,HOST with either; unix:///PATH for a socket.
+               valkey and valkeys mean the same as redis and rediss. Settings
+               follow as ?name=value&…, for example ?key_prefix=shop. In a
+               password @ is written %40, / %2F, ? %3F, # %23, % %25. Other
+               users of the machine can read command lines: a URL with a
+               password belongs in STATE_STORE.
 
 Keys and values:
-  Keys are bytes. They are shown, and read, as text in which everything but printable ASCII
-  is escaped: \\n, \\t, \\r, \\\\, \\', \\\", \\xNN. So what `ls` shows can be given to `get`.
-  --raw-keys takes a backslash in an argument as it stands. What begins with a dash comes
-  after `--`.
-  Values are bytes: `put KEY TEXT`, `put KEY @FILE`, `put KEY -` (standard input). `get` writes
-  them unchanged into a pipe or a file, and escaped where they would harm a terminal.
+  Keys are bytes. They are shown, and read, as text in which everything but
+  printable ASCII is escaped: \\n, \\t, \\r, \\\\, \\', \\\", \\xNN. So what `ls` shows
+  can be given to `get`. --raw-keys takes a backslash in an argument as it
+  stands. What begins with a dash comes after `--`.
+  Values are bytes: `put KEY TEXT`, `put KEY @FILE`, `put KEY -` (standard
+  input). `get` writes them unchanged into a pipe or a file, and escaped where
+  they would harm a terminal.
   Durations are written 500ms, 30s, 5m, 2h, 7d, or together: '1h 30m'.
 
 Threads and checkpoints:
-  Their names are text, shown and read with \\\\ for a backslash and \\xNN for what would harm a
-  terminal. Where a checkpoint is asked for, `latest` and `step:N` mean one, too. Threads have
-  a namespace of their own, best apart from other keys: --namespace.
+  Their names are text, shown and read with \\\\ for a backslash and \\xNN for
+  what would harm a terminal. Where a checkpoint is asked for, `latest` and
+  `step:N` mean one, too. Threads have a namespace of their own, best apart from
+  other keys: --namespace.
 
 Output:
-  --json gives one JSON document, or for `ls`, `watch`, `threads` and `history` one per line. A value that
-  is not UTF-8 stands in `value_base64`. Errors are a JSON document on standard error:
+  --json gives one JSON document, or for `ls`, `watch`, `threads` and `history`
+  one per line. A value that is not UTF-8 stands in `value_base64`. Errors are a
+  JSON document on standard error:
   {\"error\":{\"kind\",\"message\",\"outcome\",\"next\",\"exit_code\",…}}.
   --quiet leaves out notes and progress.
+  Lines are as long as COLUMNS says, else as the terminal is wide, else 80.
+  Tables leave columns out where they do not fit; ids, names and times are not
+  broken.
 
 Exit codes:
   0   done
   1   the answer is no: there is no such key, thread or checkpoint
   2   usage: an argument, a key, a value or a lifetime that can never be right
-  3   the store cannot be reached, is locked by another process, or denies access
-  4   conflict: a precondition does not hold, or another holder has the lease
+  3   the store cannot be reached, is locked by another process, or denies
+      access
+  4   conflict: a precondition does not hold, another holder has the lease, or
+      what is asked first was not agreed to
   5   corrupt: what is stored, or a snapshot, is not what was written
   6   the store does not offer what was asked for
   7   a file cannot be read or written (input, snapshot, standard output)

@@ -8,11 +8,15 @@ use state_checkpoint::{CheckpointOptions, Checkpoints};
 #[cfg(feature = "redis")]
 use state_core::ErrorKind;
 use state_core::checkpoint::Checkpointer;
+#[cfg(feature = "redis")]
+use state_core::checkpoint::CheckpointerExt;
 use state_core::{Namespace, StateBackend};
 use state_local::{FileStore, MemoryStore};
 #[cfg(feature = "redis")]
 use state_redis::{RedisConfig, RedisStore, ServerInfo};
 
+#[cfg(feature = "redis")]
+use crate::checkpoint::walk;
 use crate::context::Access;
 use crate::failure::Failure;
 use crate::store_url::StoreUrl;
@@ -86,6 +90,30 @@ impl Store {
             Self::File { store, .. } => Ok(Some(store.namespaces()?)),
             #[cfg(feature = "redis")]
             Self::Redis(_) => Ok(None),
+        }
+    }
+
+    /// Whether there are threads of checkpoints in `namespace` that are no entries, so that what
+    /// copies entries does not copy them: on a server.
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, reason = "only servers are waited for")
+    )]
+    pub(crate) async fn has_threads_of_their_own(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Memory(_) | Self::File { .. } => Ok(false),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => {
+                let threads = store.checkpoints(namespace.clone(), CheckpointOptions::new())?;
+                match walk::next(&mut threads.threads()).await {
+                    // Who may not see threads has none here.
+                    Err(error) if error.kind() == ErrorKind::Denied => Ok(false),
+                    first => Ok(first?.is_some()),
+                }
+            }
         }
     }
 

@@ -1,18 +1,16 @@
 //! The only place that writes to standard output and standard error.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Stdout, Write};
 use std::path::Path;
 use std::rc::Rc;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-
-/// The width of tables that do not go to a terminal, in columns.
-const PIPED_WIDTH: u16 = 100;
+use crate::prose;
+use crate::table::{Rendered, Table};
 
 /// Where results, notes and errors go. Clones share one buffer.
 #[derive(Clone, Debug)]
@@ -24,13 +22,16 @@ pub(crate) struct Output {
     /// Whether standard output is a terminal.
     pub(crate) to_terminal: bool,
     stdout: Rc<RefCell<BufWriter<Stdout>>>,
+    /// Whether somebody was told that columns are left out.
+    told_left_out: Rc<Cell<bool>>,
 }
 
 impl Output {
     pub(crate) fn new(json: bool, quiet: bool) -> Self {
         let stdout = io::stdout();
         let to_terminal = stdout.is_terminal();
-        Self { json, quiet, to_terminal, stdout: Rc::new(RefCell::new(BufWriter::new(stdout))) }
+        let stdout = Rc::new(RefCell::new(BufWriter::new(stdout)));
+        Self { json, quiet, to_terminal, stdout, told_left_out: Rc::default() }
     }
 
     /// Writes bytes as they are.
@@ -57,13 +58,20 @@ impl Output {
             .map_err(|error| Failure::output(&error))
     }
 
-    /// Writes a table that fits the terminal.
-    pub(crate) fn table(&self, mut table: Table) -> Result<(), Failure> {
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 2));
-        });
-        for line in table.lines() {
-            self.line(line.trim_end())?;
+    /// Writes text in lines that are not too long to be read; each keeps its indentation.
+    pub(crate) fn prose(&self, text: impl AsRef<str>) -> Result<(), Failure> {
+        self.line(prose::wrap(text.as_ref(), prose::prose_width()))
+    }
+
+    /// Writes a table that keeps to the width of lines, and tells once of columns that are left out.
+    pub(crate) fn table(&self, table: &Table) -> Result<(), Failure> {
+        let Rendered { lines, left_out } = table.render(prose::width());
+        lines.iter().try_for_each(|line| self.line(line))?;
+        if !left_out.is_empty() && !self.told_left_out.replace(true) {
+            self.note(format_args!(
+                "lines are too short for {}: --json shows everything",
+                left_out.join(", ")
+            ));
         }
         Ok(())
     }
@@ -97,17 +105,22 @@ impl Output {
         Err(Failure::conflict(message, next))
     }
 
-    /// How many characters a line may have.
-    pub(crate) fn width() -> usize {
-        bare_table().width().unwrap_or(PIPED_WIDTH).into()
-    }
-
     /// Tells the person at the terminal something that is no result.
     pub(crate) fn note(&self, note: impl Display) {
         if !self.quiet && !self.json {
             // In the order in which it was said; a failure comes back with the next write.
             drop(self.flush());
             to_stderr(format_args!("note: {note}"));
+        }
+    }
+
+    /// Tells of something that is easily missed and may cost data, even where notes are left out.
+    pub(crate) fn warn(&self, warning: impl Display) {
+        drop(self.flush());
+        if self.json {
+            to_stderr(serde_json::json!({ "warning": warning.to_string() }));
+        } else {
+            to_stderr(format_args!("warning: {warning}"));
         }
     }
 
@@ -129,41 +142,16 @@ impl Output {
     }
 }
 
-/// Keeps these columns on one line where the output is wide enough, so that what stands there can
-/// be copied.
-pub(crate) fn unbroken(table: &mut Table, header: &[&str], columns: &[&str]) {
-    const WIDE_ENOUGH: u16 = 90;
-    if table.width().is_none_or(|width| width < WIDE_ENOUGH) {
-        return;
-    }
-    for (column, name) in table.column_iter_mut().zip(header) {
-        if columns.contains(name) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-}
-
-/// An empty table with a header.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = bare_table();
-    table.set_header(header);
-    table
-}
-
-/// An empty table without a header.
-pub(crate) fn bare_table() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if !io::stdout().is_terminal() {
-        table.set_width(PIPED_WIDTH);
-    }
-    table
-}
-
-/// A number of things, whose name gets an `s` unless there is one.
+/// A number of things: `1 file`, `2 files`, `3 entries`.
 pub(crate) fn counted(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", indicatif::HumanCount(number))
+    let count = indicatif::HumanCount(number);
+    if number == 1 {
+        return format!("{count} {thing}");
+    }
+    match thing.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
+        _ => format!("{count} {thing}s"),
+    }
 }
 
 fn to_stderr(text: impl Display) {
@@ -179,5 +167,7 @@ mod tests {
     fn one_thing_is_no_things() {
         let files = [0, 1, 2, 1_000].map(|number| counted(number, "file"));
         assert_eq!(files, ["0 files", "1 file", "2 files", "1,000 files"]);
+        let others = ["entry", "key"].map(|thing| [1, 2].map(|number| counted(number, thing)));
+        assert_eq!(others, [["1 entry", "2 entries"], ["1 key", "2 keys"]]);
     }
 }

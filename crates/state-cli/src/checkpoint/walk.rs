@@ -1,7 +1,9 @@
 //! Walking along the checkpoints of a thread without holding more than a few of them.
 
 use futures_util::StreamExt;
-use state_core::checkpoint::{CheckpointTuple, Checkpointer, CheckpointerExt};
+use state_core::checkpoint::{
+    CheckpointTuple, Checkpointer, CheckpointerExt, ListCheckpoints, ThreadId,
+};
 use state_core::{BoxStream, PageToken, Result};
 
 use super::Line;
@@ -12,6 +14,12 @@ const PER_PAGE: usize = 8;
 /// The next item of a stream.
 pub(crate) async fn next<T>(stream: &mut BoxStream<'_, Result<T>>) -> Result<Option<T>> {
     stream.next().await.transpose()
+}
+
+/// Whether a thread has any checkpoint.
+pub(crate) async fn is_there(store: &dyn Checkpointer, thread: &ThreadId) -> Result<bool> {
+    let any = ListCheckpoints::of(thread.clone()).with_values(false).with_limit(1);
+    Ok(next(&mut store.list(any)).await?.is_some())
 }
 
 /// The checkpoints of a line, newest first, each with the one that it continued from.

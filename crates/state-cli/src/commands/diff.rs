@@ -15,6 +15,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
 use crate::output::{Output, counted};
+use crate::prose;
 use crate::value;
 
 /// Tell what changed between two checkpoints of a thread, or of two threads
@@ -167,7 +168,7 @@ fn show(changed: &Changed<'_>, output: &Output) -> Result<(), Failure> {
     let name = show_name(changed.channel);
     let line = |sign: char, label: &str, text: &str| {
         let start = format!("  {sign} {label}");
-        let width = Output::width().saturating_sub(start.chars().count()).max(20);
+        let width = prose::width().saturating_sub(start.chars().count()).max(20);
         output.line(format_args!("{start}{}", value::preview(text.as_bytes(), width)))
     };
     match &changed.change {
@@ -197,8 +198,10 @@ fn show(changed: &Changed<'_>, output: &Output) -> Result<(), Failure> {
             Ok(())
         }
         Change::Object(fields) => {
-            output
-                .line(format_args!("\n{name}: {} differ", counted(fields.len() as u64, "field")))?;
+            output.line(format_args!(
+                "\n{name}: {} changed",
+                counted(fields.len() as u64, "field")
+            ))?;
             for field in fields {
                 let label = format!("{}: ", show_name(&field.name));
                 if let Some(from) = field.from {

@@ -60,10 +60,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let store = context.open_checkpoints(Access::Existing).await?;
     for thread in &named {
         store.limits().check_thread(thread)?;
-        let any = ListCheckpoints::of(thread.clone()).with_values(false).with_limit(1);
-        if walk::next(&mut store.list(any)).await?.is_none() {
-            let line = Line { thread: thread.clone(), namespace: "".into() };
-            return line.absent(None, context);
+        if !walk::is_there(&*store, thread).await? {
+            return Line::root(thread.clone()).absent(None, context);
         }
     }
     let bar = progress::count(&context.output, "checkpoints");

@@ -2,30 +2,37 @@
 
 use std::collections::BTreeMap;
 
+use crate::checkpoint::change::{self, Change, Changed};
+use crate::checkpoint::walk::{Step, Walk};
+use crate::checkpoint::{Head, Line, MostArguments, ThreadArguments};
+use crate::context::{Access, Context};
+use crate::failure::{Answer, Failure};
+use crate::key_text;
+use crate::table::{Column, Table};
 use clap::Args;
 use indicatif::HumanBytes;
 use serde::Serialize;
-use state_core::checkpoint::{CheckpointId, CheckpointTuple};
-
-use crate::checkpoint::change::{self, Change, Changed};
-use crate::checkpoint::walk::{Step, Walk};
-use crate::checkpoint::{Line, ThreadArguments, metadata_json};
-use crate::context::{Access, Context};
-use crate::duration;
-use crate::failure::{Answer, Failure};
-use crate::key_text;
-use crate::output::{table, unbroken};
 
 /// The most rows of one table; what follows is a table of its own.
 const TABLE_ROWS_MAX: usize = 100;
-const COLUMNS: [&str; 6] = ["CHECKPOINT", "STEP", "SOURCE", "CHANGED", "NEW", "STATE"];
+/// How many checkpoints are listed unless something else is asked for.
+const USUAL_LIMIT: u64 = 100;
+const COLUMNS: [Column; 6] = [
+    Column::whole("CHECKPOINT"),
+    Column::whole("STEP").right(),
+    Column::spare("SOURCE", 1),
+    Column::wraps("CHANGED", 16),
+    Column::spare("NEW", 3).right(),
+    Column::spare("STATE", 2).right(),
+];
 
 /// List the checkpoints of a thread, the newest first
 ///
 /// CHANGED tells of the channels that differ from the checkpoint before: `messages +2` for a
 /// list that has two elements more. NEW counts the bytes in which they differ, STATE those of the
-/// whole state; what the store needs for all of them, `statectl threads` tells. With --json each
-/// checkpoint is a line of its own.
+/// whole state; what the store needs for all of them, `statectl threads` tells. At most 100 are
+/// listed, unless --limit or --all is given. In short lines columns are left out. With --json
+/// each checkpoint is a line of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,26 +42,14 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     thread: ThreadArguments,
-    /// The most checkpoints
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: u64,
-    /// All of them
-    #[arg(long, conflicts_with = "limit")]
-    all: bool,
+    #[command(flatten)]
+    most: MostArguments,
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
-    thread: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    checkpoint_namespace: &'a str,
-    checkpoint: &'a str,
-    parent: Option<&'a str>,
-    time: String,
-    time_unix_ms: u64,
-    step: Option<i64>,
-    source: Option<&'a str>,
-    metadata: serde_json::Value,
+    #[serde(flatten)]
+    head: Head<'a>,
     /// Null where the checkpoint before is gone.
     changed: Option<BTreeMap<&'a str, ChangeDocument>>,
     new_bytes: Option<usize>,
@@ -75,7 +70,7 @@ struct ChangeDocument {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let line = Line::of(&arguments.thread, context)?;
     let store = context.open_checkpoints(Access::Existing).await?;
-    let limit = if arguments.all { u64::MAX } else { arguments.limit };
+    let limit = arguments.most.or(USUAL_LIMIT);
     let mut walk = Walk::new(&*store, line.clone());
     let mut rows = Vec::new();
     let mut seen = 0;
@@ -112,18 +107,9 @@ fn changes(step: &Step) -> Option<Vec<Changed<'_>>> {
 }
 
 fn document(step: &Step) -> Document<'_> {
-    let CheckpointTuple { reference, checkpoint, metadata, parent, .. } = &step.tuple;
     let changes = changes(step);
     Document {
-        thread: reference.thread.as_str(),
-        checkpoint_namespace: reference.namespace.as_str(),
-        checkpoint: reference.id.as_str(),
-        parent: parent.as_ref().map(CheckpointId::as_str),
-        time: duration::show_timestamp(checkpoint.time),
-        time_unix_ms: checkpoint.time.unix_ms(),
-        step: metadata.step(),
-        source: metadata.source(),
-        metadata: metadata_json(metadata),
+        head: Head::of(&step.tuple),
         new_bytes: changes.as_ref().map(|all| all.iter().map(|changed| changed.new_bytes).sum()),
         changed: changes
             .map(|all| all.iter().map(|changed| (changed.channel, told(changed))).collect()),
@@ -172,8 +158,7 @@ pub(crate) fn show(rows: &mut Vec<[String; 6]>, context: &Context) -> Result<(),
     if rows.is_empty() {
         return Ok(());
     }
-    let mut listing = table(COLUMNS);
-    listing.add_rows(rows.drain(..));
-    unbroken(&mut listing, &COLUMNS, &["CHECKPOINT", "STEP", "SOURCE", "NEW", "STATE"]);
-    context.output.table(listing)
+    let mut listing = Table::new(&COLUMNS);
+    rows.drain(..).for_each(|row| listing.add(row));
+    context.output.table(&listing)
 }

@@ -10,7 +10,29 @@ use state_core::{
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::open::{Server, Store};
-use crate::output::{bare_table, table};
+use crate::output::counted;
+use crate::table::{Column, Table};
+
+const SERVER_COLUMNS: [Column; 7] = [
+    Column::whole("SERVER"),
+    Column::whole("PRODUCT"),
+    Column::spare("MODE", 1),
+    Column::whole("ROLE"),
+    Column::spare("CLIENTS", 2).right(),
+    Column::spare("MEMORY", 4).right(),
+    Column::spare("APPEND-ONLY FILE", 3),
+];
+const NAMESPACE_COLUMNS: [Column; 2] =
+    [Column::wraps("NAMESPACE", 60), Column::whole("ENTRIES").right()];
+const CAPABILITY_COLUMNS: [Column; 3] =
+    [Column::whole("CAPABILITY"), Column::whole("OFFERED"), Column::wraps("MEANING", 30)];
+const CALL_COLUMNS: [Column; 5] = [
+    Column::whole("OPERATION"),
+    Column::whole("CALLS").right(),
+    Column::whole("ERRORS").right(),
+    Column::whole("BYTES IN").right(),
+    Column::whole("BYTES OUT").right(),
+];
 
 /// Show what a store is, offers, allows and uses
 ///
@@ -173,10 +195,10 @@ fn document(
 
 fn show(document: &Document, context: &Context) -> Result<(), Failure> {
     let output = &context.output;
-    let mut store = bare_table();
+    let mut store = Table::of_facts();
     let mut add = |name: &str, value: String| {
         if !value.is_empty() {
-            store.add_row([name, &value]);
+            store.add([name, &value]);
         }
     };
     add("store", document.scheme.to_owned());
@@ -197,55 +219,54 @@ fn show(document: &Document, context: &Context) -> Result<(), Failure> {
     add("longest key", bytes(limits.key_bytes_max));
     add("largest value", bytes(limits.value_bytes_max));
     add("longest field name", bytes(limits.field_bytes_max));
-    add("largest batch", format!("{} operations", count(limits.batch_ops_max)));
-    add("largest transaction", format!("{} operations", count(limits.transaction_ops_max)));
-    add("largest page", format!("{} items", count(limits.page_items_max)));
-    output.table(store)?;
+    add("largest batch", count(limits.batch_ops_max, "operation"));
+    add("largest transaction", count(limits.transaction_ops_max, "operation"));
+    add("largest page", count(limits.page_items_max, "item"));
+    output.table(&store)?;
 
     if !document.servers.is_empty() {
         output.line("")?;
-        output.table(servers(&document.servers))?;
+        output.table(&servers(&document.servers))?;
     }
 
     if let Some(known) = document.namespaces.as_ref().filter(|known| !known.is_empty()) {
         output.line("")?;
-        let mut namespaces = table(["NAMESPACE", "ENTRIES"]);
+        let mut namespaces = Table::new(&NAMESPACE_COLUMNS);
         for line in known {
-            namespaces.add_row([line.namespace.clone(), HumanCount(line.entries).to_string()]);
+            namespaces.add([line.namespace.clone(), HumanCount(line.entries).to_string()]);
         }
-        output.table(namespaces)?;
+        output.table(&namespaces)?;
     }
 
     output.line("")?;
-    let mut offers = table(["CAPABILITY", "OFFERED", "MEANING"]);
+    let mut offers = Table::new(&CAPABILITY_COLUMNS);
     for capability in Capability::ALL {
         let offered = document.capabilities.contains(&capability.name());
         let offered = if offered { "yes" } else { "no" };
-        offers.add_row([capability.name(), offered, capability.describe()]);
+        offers.add([capability.name(), offered, capability.describe()]);
     }
-    output.table(offers)?;
+    output.table(&offers)?;
 
     output.line("")?;
     if document.operations.is_empty() {
         return output
             .line("This command asked for no entries, so there are no statistics of calls.");
     }
-    let mut calls = table(["OPERATION", "CALLS", "ERRORS", "BYTES IN", "BYTES OUT"]);
+    let mut calls = Table::new(&CALL_COLUMNS);
     for line in &document.operations {
         let figures = [line.calls, line.errors, line.bytes_in, line.bytes_out];
         let figures = figures.map(|figure| HumanCount(figure).to_string());
-        calls.add_row(std::iter::once(line.operation.to_owned()).chain(figures));
+        calls.add(std::iter::once(line.operation.to_owned()).chain(figures));
     }
-    output.table(calls)
+    output.table(&calls)
 }
 
-fn servers(servers: &[Server]) -> comfy_table::Table {
-    let mut lines =
-        table(["SERVER", "PRODUCT", "MODE", "ROLE", "CLIENTS", "MEMORY", "APPEND-ONLY FILE"]);
+fn servers(servers: &[Server]) -> Table {
+    let mut lines = Table::new(&SERVER_COLUMNS);
     for server in servers {
         let link = if server.link_up == Some(false) { ", link down" } else { "" };
         let file = server.append_only_file.map(|on| if on { "on" } else { "off" });
-        lines.add_row([
+        lines.add([
             server.address.clone(),
             server.product.clone().unwrap_or_else(|| "does not answer".to_owned()),
             server.mode.clone().unwrap_or_default(),
@@ -262,8 +283,8 @@ fn bytes(bytes: usize) -> String {
     BinaryBytes(bytes as u64).to_string()
 }
 
-fn count(count: usize) -> String {
-    HumanCount(count as u64).to_string()
+fn count(count: usize, thing: &str) -> String {
+    counted(count as u64, thing)
 }
 
 const fn status(status: HealthStatus) -> &'static str {

@@ -13,12 +13,19 @@ use crate::duration;
 use crate::envelope;
 use crate::failure::{Answer, Failure};
 use crate::key_text;
-use crate::output::{bare_table, unbroken};
+use crate::table::{Column, Table};
 use crate::value::{self, JsonExpires, JsonKey, show_expires};
 
 /// The most rows of one table; what follows is a table of its own, without a header.
 const TABLE_ROWS_MAX: usize = 1_000;
-const COLUMNS: [&str; 4] = ["KEY", "SIZE", "VERSION", "EXPIRES"];
+const PARTITION: Column = Column::whole("PARTITION");
+const COLUMNS: [Column; 4] = [
+    Column::wraps("KEY", 40),
+    Column::spare("SIZE", 2),
+    Column::spare("VERSION", 1),
+    Column::spare("EXPIRES", 3),
+];
+const VALUE: Column = Column::wraps("VALUE", 16);
 /// The most characters of a value in a table.
 const PREVIEW_WIDTH: usize = 40;
 
@@ -183,15 +190,14 @@ fn show(
         return Ok(());
     }
     let partitions = rows.iter().any(|(meta, _)| meta.key.partition().is_some());
-    let mut listing = bare_table();
-    let names =
-        row(COLUMNS.map(str::to_owned).to_vec(), partitions, "PARTITION", arguments.long, "VALUE");
-    if first {
-        listing.set_header(names.clone());
+    let columns = row(COLUMNS.to_vec(), partitions, PARTITION, arguments.long, VALUE);
+    let mut listing = Table::new(&columns);
+    if !first {
+        listing = listing.without_header();
     }
     for (meta, entry) in rows {
         let expires = match meta.expires.deadline() {
-            Some(deadline) if arguments.long => duration::show_timestamp(deadline),
+            Some(deadline) if arguments.long => duration::show_second(deadline),
             _ => show_expires(meta.expires),
         };
         let cells = vec![
@@ -203,25 +209,18 @@ fn show(
         let partition = meta.key.partition().map(|name| key_text::show(name)).unwrap_or_default();
         let value = entry.as_ref().map(|entry| value::preview(&entry.value, PREVIEW_WIDTH));
         let value = value.unwrap_or_default();
-        listing.add_row(row(cells, partitions, &partition, arguments.long, &value));
+        listing.add(row(cells, partitions, partition, arguments.long, value));
     }
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    unbroken(&mut listing, &names, &["SIZE", "VERSION", "EXPIRES"]);
-    output.table(listing)
+    output.table(&listing)
 }
 
-fn row(
-    mut cells: Vec<String>,
-    partitions: bool,
-    partition: &str,
-    long: bool,
-    value: &str,
-) -> Vec<String> {
+/// What stands in a row: the partition and the value only where they are shown.
+fn row<T>(mut cells: Vec<T>, partitions: bool, partition: T, long: bool, value: T) -> Vec<T> {
     if partitions {
-        cells.insert(0, partition.to_owned());
+        cells.insert(0, partition);
     }
     if long {
-        cells.push(value.to_owned());
+        cells.push(value);
     }
     cells
 }

@@ -1,17 +1,13 @@
 //! `statectl prune`: removes checkpoints that need not be kept.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use state_core::Timestamp;
-use state_core::checkpoint::{
-    CheckpointNamespace, Checkpointer, CheckpointerExt, ListCheckpoints, PruneReport, Retention,
-    ThreadId,
-};
+use state_core::checkpoint::{Checkpointer, CheckpointerExt, PruneReport, Retention, ThreadId};
 
-use crate::checkpoint::walk;
+use crate::checkpoint::doomed::{self, Doomed};
+use crate::checkpoint::{Line, walk};
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::output::counted;
@@ -21,13 +17,20 @@ use crate::{duration, progress};
 ///
 /// Which stay is counted in each thread, and in each checkpoint namespace, on its own; the latest
 /// always stays, unless --delete is given. What survivors are rebuilt from is kept out of sight.
+///
+/// Asks first, unless nothing would go. A thread that is not there is the answer no: exit code 1,
+/// and nothing is changed.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "statectl prune [OPTIONS] <RETENTION> <THREAD>...\n       \
+                      statectl prune [OPTIONS] <RETENTION> --all",
+    after_help = "\
 Examples:
   statectl prune chat-7 --keep-last 10 --dry-run
   statectl prune chat-7 chat-8 --keep-latest
-  statectl prune --all --max-age 30d
-  statectl prune chat-7 --delete --yes")]
+  statectl prune --all --max-age 30d --yes
+  statectl prune chat-7 --delete --yes"
+)]
 pub(crate) struct Arguments {
     /// The threads
     #[arg(required_unless_present = "all", value_name = "THREAD")]
@@ -37,39 +40,46 @@ pub(crate) struct Arguments {
     all: bool,
     #[command(flatten)]
     retention: RetentionArguments,
-    /// Only say what would go
+    /// Only list what would go
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask before threads are deleted
+    /// Do not ask
     #[arg(long, short)]
     yes: bool,
 }
+
+const RETENTION: &str = "Retention, one of these";
 
 /// What stays.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct RetentionArguments {
     /// Keep the latest checkpoint
-    #[arg(long)]
+    #[arg(long, help_heading = RETENTION)]
     keep_latest: bool,
     /// Keep so many of the latest
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+        help_heading = RETENTION)]
     keep_last: Option<u64>,
     /// Keep those that are not older, and the latest in any case
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = RETENTION)]
     max_age: Option<Duration>,
-    /// Keep nothing: delete the threads; asks
-    #[arg(long)]
+    /// Keep nothing: delete the threads
+    #[arg(long, help_heading = RETENTION)]
     delete: bool,
 }
 
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     dry_run: bool,
+    /// Those of which something goes.
     threads: u64,
     removed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     hidden: Option<u64>,
+    /// What would go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<&'a [Doomed]>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
@@ -77,44 +87,22 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let named = named.collect::<Result<Vec<_>, _>>()?;
     let retention = retention(&arguments.retention);
     let store = context.open_checkpoints(Access::Existing).await?;
-    named.iter().try_for_each(|thread| store.limits().check_thread(thread))?;
-    if arguments.retention.delete && !arguments.dry_run && !arguments.yes {
-        let which = if arguments.all {
-            "all threads of this namespace".to_owned()
-        } else {
-            counted(named.len() as u64, "thread")
-        };
-        let question = format!("Delete {which} for good?");
-        context.output.agree(&question, "give --yes to delete without being asked")?;
-    }
-    let bar = progress::count(&context.output, "threads");
-    let now = context.clock.wall();
-    let mut threads = 0;
-    let mut report = PruneReport::default();
-    let mut one = async |thread: ThreadId| -> Result<(), Failure> {
-        let pruned = if arguments.dry_run {
-            PruneReport::new(would_go(&*store, &thread, retention, now).await?, 0)
-        } else {
-            store.prune_thread(thread, retention).await?
-        };
-        threads += u64::from(pruned != PruneReport::default());
-        report.removed += pruned.removed;
-        report.hidden += pruned.hidden;
-        bar.inc(1);
-        Ok(())
-    };
-    if arguments.all {
-        let mut all = store.threads();
-        while let Some(summary) = walk::next(&mut all).await? {
-            one(summary.thread).await?;
-        }
-    } else {
-        for thread in named {
-            one(thread).await?;
+    for thread in &named {
+        store.limits().check_thread(thread)?;
+        if !walk::is_there(&*store, thread).await? {
+            return Line::root(thread.clone()).absent(None, context);
         }
     }
-    bar.finish_and_clear();
-    show(threads, report, arguments.dry_run, context)?;
+    if arguments.dry_run || !arguments.yes {
+        let doomed = would_go(&*store, &named, retention, context).await?;
+        if arguments.dry_run {
+            show_plan(&doomed, context)?;
+            return Ok(Answer::Yes);
+        }
+        agree(&doomed, retention, context)?;
+    }
+    let (threads, report) = prune(&*store, &named, retention, context).await?;
+    show(threads, report, context)?;
     Ok(Answer::Yes)
 }
 
@@ -127,52 +115,105 @@ fn retention(arguments: &RetentionArguments) -> Retention {
     }
 }
 
-/// How many checkpoints a retention would take out of sight.
-async fn would_go(
+/// Does something with each of the named threads, or with all where none is named.
+async fn for_each(
     store: &dyn Checkpointer,
-    thread: &ThreadId,
-    retention: Retention,
-    now: Timestamp,
-) -> Result<u64, Failure> {
-    let list = ListCheckpoints::of(thread.clone()).with_values(false).with_limit(usize::MAX);
-    let mut all = store.list(list);
-    let mut seen: HashMap<CheckpointNamespace, usize> = HashMap::new();
-    let mut gone = 0;
-    while let Some(tuple) = walk::next(&mut all).await? {
-        let before = seen.entry(tuple.reference.namespace.clone()).or_default();
-        let stays = match retention {
-            Retention::Delete => false,
-            Retention::KeepLast(count) => *before < count,
-            Retention::MaxAge(age) => {
-                let made = tuple.checkpoint.time.unix_ms();
-                let old_ms = now.unix_ms().saturating_sub(made);
-                *before == 0 || Duration::from_millis(old_ms) <= age
-            }
-            _ => *before == 0,
-        };
-        *before += 1;
-        gone += u64::from(!stays);
+    named: &[ThreadId],
+    context: &Context,
+    mut one: impl AsyncFnMut(ThreadId) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let bar = progress::count(&context.output, "threads");
+    if named.is_empty() {
+        let mut all = store.threads();
+        while let Some(summary) = walk::next(&mut all).await? {
+            one(summary.thread).await?;
+            bar.inc(1);
+        }
     }
-    Ok(gone)
+    for thread in named {
+        one(thread.clone()).await?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
-fn show(
-    threads: u64,
-    report: PruneReport,
-    dry_run: bool,
+async fn would_go(
+    store: &dyn Checkpointer,
+    named: &[ThreadId],
+    retention: Retention,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<Vec<Doomed>, Failure> {
+    let now = context.clock.wall();
+    let mut all = Vec::new();
+    for_each(store, named, context, async |thread| {
+        all.append(&mut doomed::doomed(store, &thread, retention, now).await?);
+        Ok(())
+    })
+    .await?;
+    Ok(all)
+}
+
+async fn prune(
+    store: &dyn Checkpointer,
+    named: &[ThreadId],
+    retention: Retention,
+    context: &Context,
+) -> Result<(u64, PruneReport), Failure> {
+    let (mut threads, mut report) = (0, PruneReport::default());
+    for_each(store, named, context, async |thread| {
+        let pruned = store.prune_thread(thread, retention).await?;
+        threads += u64::from(pruned != PruneReport::default());
+        report.removed += pruned.removed;
+        report.hidden += pruned.hidden;
+        Ok(())
+    })
+    .await?;
+    Ok((threads, report))
+}
+
+fn agree(doomed: &[Doomed], retention: Retention, context: &Context) -> Result<(), Failure> {
+    if doomed.is_empty() {
+        return Ok(());
+    }
+    let (checkpoints, threads) = counts(doomed);
+    let question = match retention {
+        Retention::Delete => format!("Delete {threads} with {checkpoints} for good?"),
+        _ => format!("Remove {checkpoints} of {threads} for good?"),
+    };
+    let next = "give --yes to prune without being asked, or --dry-run to see what would go";
+    context.output.agree(&question, next)
+}
+
+/// How many checkpoints there are, and of how many threads: those of a thread stand together.
+fn counts(doomed: &[Doomed]) -> (String, String) {
+    let threads = doomed.chunk_by(|left, right| left.thread == right.thread).count();
+    (counted(doomed.len() as u64, "checkpoint"), counted(threads as u64, "thread"))
+}
+
+fn show_plan(doomed: &[Doomed], context: &Context) -> Result<(), Failure> {
+    let output = &context.output;
+    if output.json {
+        let threads = doomed.chunk_by(|left, right| left.thread == right.thread).count() as u64;
+        let (removed, checkpoints) = (doomed.len() as u64, Some(doomed));
+        let (dry_run, hidden) = (true, None);
+        return output.json(&Document { dry_run, threads, removed, hidden, checkpoints });
+    }
+    doomed::tables(doomed).iter().try_for_each(|table| output.table(table))?;
+    let (checkpoints, threads) = counts(doomed);
+    output.line(format_args!("would remove {checkpoints} from {threads}"))
+}
+
+fn show(threads: u64, report: PruneReport, context: &Context) -> Result<(), Failure> {
     let PruneReport { removed, hidden, .. } = report;
     if context.output.json {
-        let hidden = (!dry_run).then_some(hidden);
-        return context.output.json(&Document { dry_run, threads, removed, hidden });
+        let (dry_run, hidden, checkpoints) = (false, Some(hidden), None);
+        return context.output.json(&Document { dry_run, threads, removed, hidden, checkpoints });
     }
     let (checkpoints, threads) = (counted(removed, "checkpoint"), counted(threads, "thread"));
-    if dry_run {
-        return context.output.line(format_args!("would remove {checkpoints} from {threads}"));
-    }
     let kept = match hidden {
         0 => String::new(),
+        1 => "; 1 record stays out of sight".to_owned(),
         hidden => format!("; {} stay out of sight", counted(hidden, "record")),
     };
     context.output.line(format_args!("removed {checkpoints} from {threads}{kept}"))

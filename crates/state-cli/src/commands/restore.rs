@@ -17,6 +17,7 @@ use state_core::{ErrorKind, RestoreMode, RestoreOptions, RestoreReport, StateBac
 use super::snapshot::Document as SnapshotDocument;
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
+use crate::output::counted;
 use crate::progress;
 
 /// Apply a snapshot file to a namespace
@@ -133,8 +134,8 @@ fn check(
         context.output.json(&SnapshotDocument::new(&summary))?;
     } else {
         let made = crate::duration::show_timestamp(summary.info.created_at);
-        let records = HumanCount(summary.records);
-        context.output.line(format_args!("sound: {records} records, written at {made}"))?;
+        let records = counted(summary.records, "record");
+        context.output.line(format_args!("sound: {records}, written at {made}"))?;
     }
     Ok(Answer::Yes)
 }
@@ -146,10 +147,8 @@ async fn ask(store: &dyn StateBackend, context: &Context) -> Result<(), Failure>
         return Ok(());
     }
     let namespace = store.info().namespace;
-    let question = format!(
-        "Replace the {} that the namespace `{namespace}` holds?",
-        if entries == 1 { "entry".to_owned() } else { format!("{} entries", HumanCount(entries)) }
-    );
+    let question =
+        format!("Replace {} that the namespace `{namespace}` holds?", counted(entries, "entry"));
     let next = "give --yes to replace them, or leave out --replace to merge";
     context.output.agree(&question, next)
 }
@@ -162,8 +161,9 @@ fn advise(error: state_core::Error, applying: bool, arguments: &Arguments) -> Fa
     if let Some(records) = dealt {
         let file = arguments.file.display();
         return failure.with_next(format!(
-            "{records} records are dealt with; mend the cause, then go on with \
-             `statectl restore {file} --resume-after {records}`"
+            "{} dealt with; mend the cause, then go on with `statectl restore {file} \
+             --resume-after {records}`",
+            counted(records as u64, "record")
         ));
     }
     match kind {
@@ -189,11 +189,11 @@ fn show(report: RestoreReport, arguments: &Arguments, context: &Context) -> Resu
             resumed_after,
         });
     }
-    let mut line = format!("applied {} of {} records", HumanCount(applied), HumanCount(records));
+    let mut line = format!("applied {} of {}", HumanCount(applied), counted(records, "record"));
     for (count, what) in [
         (arguments.resume_after, "skipped as dealt with before"),
         (expired, "left out as expired"),
-        (cleared, "entries and hashes removed first"),
+        (cleared, "removed first"),
     ] {
         if count > 0 {
             line = format!("{line}, {} {what}", HumanCount(count));

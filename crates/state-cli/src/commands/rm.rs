@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use state_core::checkpoint::{CheckpointerExt, ListCheckpoints, ThreadId};
+use state_core::checkpoint::{CheckpointerExt, ThreadId};
 
 use crate::checkpoint::walk;
 use crate::context::{Access, Context};
@@ -48,8 +48,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     if !arguments.yes {
         let mut there = 0;
         for thread in &threads {
-            let any = ListCheckpoints::of(thread.clone()).with_values(false).with_limit(1);
-            there += u64::from(walk::next(&mut store.list(any)).await?.is_some());
+            there += u64::from(walk::is_there(&*store, thread).await?);
         }
         if there > 0 {
             let question = format!("Remove {} for good?", counted(there, "thread"));

@@ -6,16 +6,22 @@ use clap::Args;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use state_core::checkpoint::{ChannelValue, CheckpointId, CheckpointTuple, Payload, PendingWrite};
+use state_core::checkpoint::{ChannelValue, CheckpointTuple, Payload, PendingWrite};
 
-use crate::checkpoint::{LATEST, Line, ThreadArguments, metadata_json};
+use crate::checkpoint::{Head, LATEST, Line, ThreadArguments};
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
-use crate::output::{bare_table, table};
-use crate::{duration, json_text, key_text, value};
+use crate::table::{Column, Table};
+use crate::{json_text, key_text, value};
 
 /// The most characters of a pending write in a table.
 const PREVIEW_WIDTH: usize = 50;
+const WRITE_COLUMNS: [Column; 4] = [
+    Column::whole("TASK"),
+    Column::spare("INDEX", 1).right(),
+    Column::whole("CHANNEL"),
+    Column::wraps("VALUE", 20),
+];
 
 /// Show the state of a thread, now or at one of its checkpoints
 ///
@@ -42,17 +48,9 @@ pub(crate) struct Arguments {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    thread: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    checkpoint_namespace: &'a str,
-    checkpoint: &'a str,
+    #[serde(flatten)]
+    head: Head<'a>,
     found: bool,
-    parent: Option<&'a str>,
-    time: String,
-    time_unix_ms: u64,
-    step: Option<i64>,
-    source: Option<&'a str>,
-    metadata: serde_json::Value,
     versions: BTreeMap<&'a str, String>,
     /// The channels that hold JSON.
     state: BTreeMap<&'a str, &'a RawValue>,
@@ -144,19 +142,10 @@ fn document(tuple: &CheckpointTuple) -> Document<'_> {
             },
         }
     }
-    let CheckpointTuple { reference, checkpoint, metadata, parent, .. } = tuple;
-    let versions = checkpoint.channel_versions.iter();
+    let versions = tuple.checkpoint.channel_versions.iter();
     Document {
-        thread: reference.thread.as_str(),
-        checkpoint_namespace: reference.namespace.as_str(),
-        checkpoint: reference.id.as_str(),
+        head: Head::of(tuple),
         found: true,
-        parent: parent.as_ref().map(CheckpointId::as_str),
-        time: duration::show_timestamp(checkpoint.time),
-        time_unix_ms: checkpoint.time.unix_ms(),
-        step: metadata.step(),
-        source: metadata.source(),
-        metadata: metadata_json(metadata),
         versions: versions.map(|(name, version)| (&**name, version.to_string())).collect(),
         state,
         other_channels,
@@ -179,18 +168,17 @@ fn write_document(write: &PendingWrite) -> WriteDocument<'_> {
 fn show(tuple: &CheckpointTuple, context: &Context) -> Result<(), Failure> {
     let output = &context.output;
     let document = document(tuple);
-    let mut about = bare_table();
-    let mut add = |name: &str, text: String| {
-        about.add_row([name.to_owned(), text]);
-    };
-    add("thread", key_text::show_name(document.thread));
-    if !document.checkpoint_namespace.is_empty() {
-        add("namespace", key_text::show_name(document.checkpoint_namespace));
+    let head = &document.head;
+    let mut about = Table::of_facts();
+    let mut add = |name: &str, text: String| about.add([name.to_owned(), text]);
+    add("thread", key_text::show_name(head.thread));
+    if !head.checkpoint_namespace.is_empty() {
+        add("namespace", key_text::show_name(head.checkpoint_namespace));
     }
-    add("checkpoint", key_text::show_name(document.checkpoint));
-    add("parent", document.parent.map_or_else(|| "none".to_owned(), key_text::show_name));
-    add("time", document.time.clone());
-    add("metadata", value::harmless(&document.metadata.to_string()));
+    add("checkpoint", key_text::show_name(head.checkpoint));
+    add("parent", head.parent.map_or_else(|| "none".to_owned(), key_text::show_name));
+    add("time", head.time.clone());
+    add("metadata", value::harmless(&head.metadata.to_string()));
     for (name, other) in &document.other_channels {
         let what = match other.kind {
             Some(kind) => {
@@ -200,7 +188,7 @@ fn show(tuple: &CheckpointTuple, context: &Context) -> Result<(), Failure> {
         };
         add(&format!("channel {}", key_text::show_name(name)), what);
     }
-    output.table(about)?;
+    output.table(&about)?;
     output.line("")?;
     let state = serde_json::to_string(&document.state)
         .map_err(|error| Failure::system("the state cannot be written", &error))?;
@@ -213,7 +201,7 @@ fn show_writes(writes: &[PendingWrite], context: &Context) -> Result<(), Failure
         return Ok(());
     }
     context.output.line("\nwrites that await the next checkpoint:")?;
-    let mut listing = table(["TASK", "INDEX", "CHANNEL", "VALUE"]);
+    let mut listing = Table::new(&WRITE_COLUMNS);
     for write in writes {
         let text = if let Some(json) = json(&write.value) {
             value::preview(json.get().as_bytes(), PREVIEW_WIDTH)
@@ -222,12 +210,12 @@ fn show_writes(writes: &[PendingWrite], context: &Context) -> Result<(), Failure
             let kind = key_text::show_name(kind.unwrap_or_default());
             format!("{kind}, {}", HumanBytes(bytes as u64))
         };
-        listing.add_row([
+        listing.add([
             key_text::show_name(&write.task),
             write.index.get().to_string(),
             key_text::show_name(&write.channel),
             text,
         ]);
     }
-    context.output.table(listing)
+    context.output.table(&listing)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
-use indicatif::{BinaryBytes, HumanCount, ProgressBar};
+use indicatif::{BinaryBytes, ProgressBar};
 use serde::Serialize;
 use state_codec::{SnapshotFileOptions, SnapshotReader, SnapshotSummary, write_snapshot};
 use state_core::{SnapshotOptions, StateBackend};
@@ -14,7 +14,7 @@ use state_core::{SnapshotOptions, StateBackend};
 use crate::cli::ScopeArguments;
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::{duration, progress};
 
 /// Write a namespace into a portable file
@@ -22,8 +22,7 @@ use crate::{duration, progress};
 /// The file holds entries and hashes with their deadlines; versions, leases and fencing marks
 /// are not part of it. It is checksummed, and can be restored into any store. A file appears
 /// under its name when it is complete and on disk, so a failure never harms an older snapshot.
-/// Threads of checkpoints are moved between stores by `export` and `import`: on a server they lie
-/// outside what a snapshot holds.
+/// On a server, threads of checkpoints are not part of it either: `export` writes those.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -84,7 +83,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     if !to_stdout && !arguments.force {
         refuse_to_replace(&arguments.file)?;
     }
-    let store = context.open(Access::Existing).await?;
+    let namespace = context.namespace()?;
+    let opened = context.open_store(Access::Existing).await?;
+    if opened.has_threads_of_their_own(&namespace).await? {
+        context.output.warn(format_args!(
+            "the threads of checkpoints in the namespace `{namespace}` are not part of a snapshot \
+             of a server; write them, too: `statectl export FILE`"
+        ));
+    }
+    let store = opened.namespace(namespace).await?;
     let bar = progress::records(&context.output, "snapshot", store.memory_usage().await?.entries);
     let name = if to_stdout { Path::new("standard output") } else { &arguments.file };
     let summary = if to_stdout {
@@ -173,11 +180,11 @@ fn refuse_to_replace(path: &Path) -> Result<(), Failure> {
 fn describe(summary: &SnapshotSummary, name: &Path) -> String {
     let hashes = match summary.hash_parts {
         0 => String::new(),
-        parts => format!(" and {} parts of hashes", HumanCount(parts)),
+        parts => format!(" and {} of hashes", counted(parts, "part")),
     };
-    let entries = HumanCount(summary.entries);
+    let entries = counted(summary.entries, "entry");
     let bytes = BinaryBytes(summary.file_bytes);
-    format!("wrote {entries} entries{hashes} to {} ({bytes})", name.display())
+    format!("wrote {entries}{hashes} to {} ({bytes})", name.display())
 }
 
 /// Remembers why writing failed.

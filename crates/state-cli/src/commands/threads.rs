@@ -5,24 +5,31 @@ use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 use state_core::checkpoint::{CheckpointerExt, ThreadSummary};
 
-use crate::checkpoint::walk;
+use crate::checkpoint::{MostArguments, walk};
 use crate::context::{Access, Context};
 use crate::duration;
 use crate::failure::{Answer, Failure};
 use crate::key_text;
-use crate::output::{counted, table, unbroken};
+use crate::output::counted;
 use crate::progress;
+use crate::table::{Column, Table};
 use crate::value::{JsonExpires, show_expires};
 
 /// The most rows of one table; what follows is a table of its own.
 const TABLE_ROWS_MAX: usize = 500;
-const COLUMNS: [&str; 5] = ["THREAD", "CHECKPOINTS", "STORED", "LAST WRITE", "EXPIRES"];
+const COLUMNS: [Column; 5] = [
+    Column::wraps("THREAD", 40),
+    Column::spare("CHECKPOINTS", 2).right(),
+    Column::spare("STORED", 1).right(),
+    Column::whole("LAST WRITE"),
+    Column::spare("EXPIRES", 3),
+];
 
 /// List threads with their number of checkpoints and what they use
 ///
 /// A thread is one conversation, job or workflow: a history of checkpoints under one name. What
-/// it uses in the store is what deleting it would free, about. With --json each thread is a line
-/// of its own.
+/// it uses in the store is what deleting it would free, about. All are listed, unless --limit is
+/// given. In short lines columns are left out. With --json each thread is a line of its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,9 +41,8 @@ pub(crate) struct Arguments {
     /// Only threads whose names begin with this
     #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
-    /// The most threads [default: all]
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: Option<u64>,
+    #[command(flatten)]
+    most: MostArguments,
 }
 
 #[derive(Serialize)]
@@ -54,7 +60,7 @@ struct Line<'a> {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let prefix = context.name(&arguments.prefix)?;
     let store = context.open_checkpoints(Access::Existing).await?;
-    let limit = arguments.limit.unwrap_or(u64::MAX);
+    let limit = arguments.most.or(u64::MAX);
     let mut threads = store.threads();
     let mut rows = Vec::new();
     let mut all = ThreadTotals::default();
@@ -120,17 +126,16 @@ fn show(rows: &[ThreadSummary], context: &Context) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut listing = table(COLUMNS);
+    let mut listing = Table::new(&COLUMNS);
     for summary in rows {
         let expires = show_expires(summary.expires);
-        listing.add_row([
+        listing.add([
             key_text::show_name(summary.thread.as_str()),
             HumanCount(summary.checkpoints).to_string(),
             HumanBytes(summary.bytes).to_string(),
-            duration::show_timestamp(summary.last_write),
+            duration::show_second(summary.last_write),
             if summary.pinned { "never (pinned)".to_owned() } else { expires },
         ]);
     }
-    unbroken(&mut listing, &COLUMNS, &["CHECKPOINTS", "STORED", "LAST WRITE"]);
-    output.table(listing)
+    output.table(&listing)
 }

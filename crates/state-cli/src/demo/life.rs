@@ -186,7 +186,7 @@ impl Says<'_> {
             return Ok(());
         }
         self.bar.suspend(|| {
-            output.line(line)?;
+            output.prose(line)?;
             output.flush()
         })
     }

@@ -63,7 +63,7 @@ impl Bench {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command.current_dir(self.folder.path());
-        command.env_remove("STATE_STORE").env_remove("STATE_NAMESPACE");
+        command.env_remove("STATE_STORE").env_remove("STATE_NAMESPACE").env_remove("COLUMNS");
         command.env("TMPDIR", self.folder.path());
         command
     }
@@ -77,7 +77,7 @@ impl Bench {
 
     /// Runs the commands that the end of a demonstration suggests; there must be `least` of them.
     pub(crate) fn runs_what_is_suggested(&self, text: &str, least: usize) {
-        assert!(text.lines().all(|line| line.contains("--store") || line.chars().count() <= 100));
+        assert!(text.lines().all(|line| line.contains("--store") || line.chars().count() <= 80));
         let commands: Vec<_> = text.lines().filter(|line| line.contains(" --store ")).collect();
         assert!(commands.len() >= least, "{text}");
         for line in commands {

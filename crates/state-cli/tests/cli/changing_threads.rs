@@ -24,13 +24,13 @@ fn a_difference_is_told_down_to_the_elements() {
     for said in [
         "messages: 2 elements, then 0 removed and 3 added",
         "  + [2] {",
-        "plan: 1 field differ",
+        "plan: 1 field changed",
         "  - tries: 0",
         "  + tries: 1",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
-    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let back = bench.run(["--json", "diff", "trip", "latest", "step:3"]).json();
     assert_eq!(back["channels"]["messages"]["removed"].as_array().unwrap().len(), 1);
     assert!(bench.run(["diff", "trip", "step:1", &id(1)]).ok().contains("nothing differs"));
@@ -70,6 +70,16 @@ fn a_fork_goes_its_own_way() {
     assert_eq!(bench.run(["--json", "history", "what-if"]).json_lines(), branch);
 }
 
+/// The steps in the root of the thread, newest first.
+fn steps(bench: &Bench) -> Vec<serde_json::Value> {
+    let lines = bench.run(["--json", "history", "trip", "--all"]).json_lines();
+    lines
+        .into_iter()
+        .filter(|line| line["found"] != false)
+        .map(|line| line["step"].clone())
+        .collect()
+}
+
 #[test]
 fn pruning_does_what_a_dry_run_says() {
     for (how, gone) in [
@@ -77,7 +87,7 @@ fn pruning_does_what_a_dry_run_says() {
         (&["--keep-latest"], 6),
         (&["--max-age", "1h"], 6),
         (&["--max-age", "2000w"], 0),
-        (&["--delete", "--yes"], 8),
+        (&["--delete"], 8),
     ] {
         let bench = Bench::new();
         fill(&bench, 6);
@@ -95,8 +105,18 @@ fn pruning_does_what_a_dry_run_says() {
         let call = [&["--json", "prune", "trip"], how].concat();
         let dry = bench.run([&call[..], &["--dry-run"]].concat()).json();
         assert_eq!(dry["removed"], gone, "{how:?}");
+        let listed = dry["checkpoints"].as_array().unwrap();
+        assert_eq!(listed.len() as u64, gone, "{how:?}");
+        let inner = listed.iter().any(|one| one["checkpoint_namespace"] == "inner");
+        assert_eq!(inner, gone == 8, "{how:?}");
         assert_eq!(bench.run(["--json", "threads", "trip"]).json_lines()[0]["checkpoints"], 8);
-        let done = bench.run(&call).json();
+        let before: Vec<_> = steps(&bench);
+        let done = bench.run([&call[..], &["--yes"]].concat()).json();
+        let after = steps(&bench);
+        let told = listed.iter().filter(|one| one["checkpoint_namespace"].is_null());
+        let mut stayed_or_told: Vec<_> = told.map(|one| one["step"].clone()).collect();
+        stayed_or_told.splice(..0, after);
+        assert_eq!(stayed_or_told, before, "{how:?}");
         assert_eq!((&done["removed"], &done["hidden"]), (&dry["removed"], &json!(0)), "{how:?}");
         let left = bench.run(["--json", "threads", "trip"]).json_lines();
         let left = left.first().map_or(0, |thread| thread["checkpoints"].as_u64().unwrap());
@@ -112,22 +132,36 @@ fn pruning_does_what_a_dry_run_says() {
 fn all_threads_are_pruned_at_once_and_what_cannot_be_is_refused() {
     let bench = Bench::new();
     fill(&bench, 6);
-    let done = bench.run(["prune", "--all", "--keep-latest"]).ok();
+    let listed = bench.run(["prune", "trip", "--keep-last", "4", "--dry-run"]).ok();
+    let lines: Vec<&str> = listed.lines().collect();
+    assert!(lines[0].starts_with("CHECKPOINT") && lines[1].starts_with(&id(1)), "{listed}");
+    assert_eq!(lines[3..], ["would remove 2 checkpoints from 1 thread"], "{listed}");
+    let done = bench.run(["prune", "--all", "--keep-latest", "--yes"]).ok();
     assert_eq!(done, "removed 5 checkpoints from 1 thread\n");
+    // Nothing to ask about.
+    let done = bench.run(["prune", "--all", "--keep-latest"]).ok();
+    assert_eq!(done, "removed 0 checkpoints from 0 threads\n");
+    fill(&bench, 6);
     for (arguments, said, code) in [
         (&["prune", "trip"][..], "required", 2),
         (&["prune", "--keep-latest"], "required", 2),
         (&["prune", "trip", "--keep-last", "0"], "0", 2),
         (&["prune", "trip", "--keep-last", "1", "--keep-latest"], "cannot be used", 2),
         (&["prune", "trip", "--max-age", "30"], "unit", 2),
-        (&["prune", "trip", "--delete"], "Delete 1 thread", 4),
+        (&["prune", "trip", "--delete"], "Delete 1 thread with 6 checkpoints", 4),
+        (&["prune", "trip", "--keep-last", "4"], "Remove 2 checkpoints of 1 thread", 4),
+        (&["prune", "--all", "--max-age", "1h"], "Remove 5 checkpoints of 1 thread", 4),
+        (&["prune", "trip", "absent", "--keep-latest", "--yes"], "no thread `absent`", 1),
+        (&["prune", "absent", "--delete", "--dry-run"], "no thread `absent`", 1),
     ] {
         let run = bench.run(arguments);
         run.exits(code);
         assert!(run.stderr.contains(said), "{arguments:?}: {}", run.stderr);
     }
-    assert_eq!(bench.run(["--json", "prune", "absent", "--keep-latest"]).json()["removed"], 0);
-    assert_eq!(bench.run(["--json", "threads"]).json_lines().len(), 2);
+    let absent = bench.run(["--json", "prune", "absent", "--keep-latest", "--yes"]);
+    absent.exits(1);
+    assert_eq!(absent.json(), json!({"thread": "absent", "found": false}));
+    assert_eq!(steps(&bench).len(), 6, "something was pruned");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use state_core::checkpoint::{
 use state_core::{Namespace, Timestamp};
 use state_local::FileStore;
 
-use crate::bench::{Bench, Run};
+use crate::bench::{Bench, Run, finish};
 
 /// Does something with the threads in the store of this folder.
 pub(crate) fn with_threads<T>(bench: &Bench, work: impl AsyncFnOnce(&dyn Checkpointer) -> T) -> T {
@@ -73,11 +73,45 @@ pub(crate) fn fill(bench: &Bench, steps: i64) {
     });
 }
 
-/// Lines that are not wider than a terminal of 100 columns.
+/// Lines that are not wider than a terminal of 80 columns.
 fn assert_fits(run: &Run) -> String {
     let text = run.ok();
-    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     text
+}
+
+/// Runs the program where the variable `COLUMNS` says how wide lines are.
+fn run_in_columns(bench: &Bench, columns: usize, arguments: &[&str]) -> Run {
+    let mut command = bench.command();
+    command.env("COLUMNS", columns.to_string()).arg("--store").arg(bench.store()).args(arguments);
+    finish(command, b"")
+}
+
+#[test]
+fn ids_and_times_are_whole_at_any_width() {
+    let bench = Bench::new();
+    fill(&bench, 3);
+    let is_time = |word: &str| word.len() == "2023-11-14T22:13:20Z".len() && word.ends_with('Z');
+    for columns in [20, 60, 70, 80, 100, 200] {
+        let history = run_in_columns(&bench, columns, &["history", "trip"]);
+        for step in 0..3 {
+            assert!(history.ok().contains(&id(step)), "{columns}: {}", history.ok());
+        }
+        let prune = ["prune", "trip", "--keep-latest", "--dry-run"];
+        for call in [&["threads"][..], &prune] {
+            let listed = run_in_columns(&bench, columns, call);
+            let text = listed.ok();
+            let rows = text.lines().filter(|line| line.split_whitespace().any(is_time));
+            assert_eq!(rows.count(), 2, "{columns}: {}", listed.ok());
+        }
+        if columns >= 60 {
+            let widest = history.ok().lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(columns), "{columns}: {}", history.ok());
+        }
+        let is_told = history.stderr.contains("lines are too short for SOURCE");
+        assert_eq!(is_told, !history.ok().contains("SOURCE"), "{columns}: {}", history.stderr);
+    }
+    assert!(run_in_columns(&bench, 200, &["history", "trip"]).ok().contains("SOURCE"));
 }
 
 #[test]
@@ -105,12 +139,13 @@ fn a_history_tells_what_each_step_changed() {
     fill(&bench, 5);
     let text = assert_fits(&bench.run(["history", "trip"]));
     let rows: Vec<&str> = text.lines().collect();
-    assert_eq!(rows.len(), 6, "{text}");
     assert!(rows[0].starts_with("CHECKPOINT") && rows[0].contains("CHANGED"), "{text}");
-    assert!(rows[1].starts_with(&id(4)) && rows[5].starts_with(&id(0)), "{text}");
-    assert!(rows[1].contains("messages +1, (2 pending)"), "{text}");
-    assert!(rows[2].contains("messages +1, plan "), "{text}");
-    assert!(rows[5].contains("messages +1, plan new, spent new"), "{text}");
+    assert!(rows[1].starts_with(&id(4)) && text.contains(&id(0)), "{text}");
+    let wide = run_in_columns(&bench, 120, &["history", "trip"]).ok();
+    let rows: Vec<&str> = wide.lines().collect();
+    assert!(rows[1].contains("messages +1, (2 pending)"), "{wide}");
+    assert!(rows[2].contains("messages +1, plan "), "{wide}");
+    assert!(rows[5].contains("messages +1, plan new, spent new"), "{wide}");
 
     let lines = bench.run(["--json", "history", "trip", "--limit", "2"]).json_lines();
     assert_eq!(lines.len(), 2);
@@ -189,8 +224,9 @@ fn what_is_not_there_is_the_answer_no_and_what_cannot_be_is_refused() {
         (&["show", "trip", "--at", ""], "empty", 2),
         (&["show", &long], "240", 2),
         (&["history", ""], "empty", 2),
-        (&["history", "trip", "--limit", "0"], "0", 2),
-        (&["threads", "--limit", "0"], "0", 2),
+        (&["history", "trip", "--limit", "0"], "--all lists all of them", 2),
+        (&["threads", "--limit", "0"], "--all lists all of them", 2),
+        (&["threads", "--limit", "few"], "--all", 2),
     ] {
         let run = bench.run(arguments);
         assert_eq!(run.exits(code), "", "{arguments:?}");

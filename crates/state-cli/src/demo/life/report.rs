@@ -12,10 +12,12 @@ use crate::checkpoint::Line;
 use crate::checkpoint::walk::Walk;
 use crate::commands::history;
 use crate::context::Context;
+use crate::demo::farewell;
 use crate::demo::place::{Place, quoted};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
-use crate::output::{bare_table, counted};
+use crate::output::counted;
+use crate::table::Table;
 
 /// The most checkpoints of a thread in the table.
 const ROWS_MAX: usize = 12;
@@ -95,17 +97,8 @@ impl Report {
         if !self.is_proven() || output.quiet {
             return Ok(());
         }
-        output.line("")?;
-        output.text(WHAT_YOU_SAW)?;
-        if removed {
-            return Ok(());
-        }
-        output.line(if place.hides_a_password() {
-            "\nLook into the store (the URL lacks its password here: keep it in STATE_STORE):"
-        } else {
-            "\nLook into the store:"
-        })?;
-        self.look_inside(place).iter().try_for_each(|look| output.line(format_args!("  {look}")))
+        let looks = self.looks();
+        farewell::say(WHAT_YOU_SAW, (!removed).then_some(&looks), place, output)
     }
 
     /// Fails unless everything was proven.
@@ -137,7 +130,7 @@ impl Report {
         store: &dyn Checkpointer,
         context: &Context,
     ) -> Result<(), Failure> {
-        let line = Line { thread: self.branch.thread.as_str().into(), namespace: "".into() };
+        let line = Line::root(self.branch.thread.as_str().into());
         let mut walk = Walk::new(store, line);
         let mut rows = Vec::new();
         let mut more = false;
@@ -153,10 +146,8 @@ impl Report {
     }
 
     fn show_figures(&self, context: &Context) -> Result<(), Failure> {
-        let mut figures = bare_table();
-        let mut add = |name: &str, text: String| {
-            figures.add_row([name.to_owned(), text]);
-        };
+        let mut figures = Table::of_facts();
+        let mut add = |name: &str, text: String| figures.add([name.to_owned(), text]);
         let Self { totals, proof, branch, .. } = self;
         let killed = self.worked.iter().filter(|worked| worked.killed).count() as u64;
         let resumed = self.worked.iter().map(|worked| worked.resumed.len() as u64).sum();
@@ -186,18 +177,26 @@ impl Report {
         });
         add("stored", {
             let stored = HumanBytes(proof.stored_bytes);
-            format!("{stored}, the whole history, for {} of messages", HumanBytes(totals.bytes))
+            format!(
+                "{stored} hold every step of every thread, compressed; the messages alone, each \
+                 once and as they were read, are {}",
+                HumanBytes(totals.bytes)
+            )
         });
         add("whole copies", {
             let tenths = proof.copies_bytes * 10 / proof.stored_bytes.max(1);
             let copies = HumanBytes(proof.copies_bytes);
-            format!("{copies} for the same history: {}.{} times as much", tenths / 10, tenths % 10)
+            format!(
+                "{copies} if each step were a copy of its state: {}.{} times as much",
+                tenths / 10,
+                tenths % 10
+            )
         });
         if let Some(file) = self.file_bytes {
             let file = HumanBytes(file);
             add("file", format!("{file} on disk, which the engine takes in large pieces"));
         }
-        context.output.table(figures)
+        context.output.table(&figures)
     }
 
     fn document<'a>(&'a self, place: &'a Place) -> Document<'a> {
@@ -238,23 +237,22 @@ impl Report {
         }
     }
 
-    /// Commands that can be typed as they stand.
-    fn look_inside(&self, place: &Place) -> Vec<String> {
+    /// What to look at in the store.
+    fn looks(&self) -> [String; 5] {
         let Branch { thread, name, checkpoint, .. } = &self.branch;
         let (thread, name) = (quoted(&show_name(thread)), quoted(&show_name(name)));
-        place.commands(&[
+        [
             "threads".to_owned(),
             format!("history {thread}"),
             format!("show {thread} --at {}", quoted(&show_name(checkpoint))),
             format!("diff {thread} latest latest --with {name}"),
             format!("prune {thread} --keep-last 3 --dry-run"),
-        ])
+        ]
     }
 }
 
-const WHAT_YOU_SAW: &str = "\
-What you saw: a process died in the middle of its work, without a chance to clean up, and the next
-one went on at the exact step: no step was lost, none was done twice. Every step is a checkpoint
-that can be read again, compared, and branched from; and of a state that grows, only what is new
-is stored. In your own program that is `load`, a loop, and `save`: docs/guides/checkpoints.md.
-";
+const WHAT_YOU_SAW: &str = "What you saw: a process died in the middle of its work, without a chance to \
+     clean up, and the next one went on at the exact step: no step was lost, none was done twice. \
+     Every step is a checkpoint that can be read again, compared, and branched from; and of a state \
+     that grows, only what is new is stored. In your own program that is `load`, a loop, and `save`: \
+     docs/guides/checkpoints.md.";

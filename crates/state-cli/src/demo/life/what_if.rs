@@ -42,7 +42,7 @@ pub(super) async fn branch(
     let thread = conversation.thread.clone();
     let step = middle(&conversation);
     let gone = || Failure::corrupt("the thread that was replayed is gone", "run it again");
-    let line = Line { thread: thread.clone(), namespace: "".into() };
+    let line = Line::root(thread.clone());
     let at = line.find(&format!("step:{step}"), &*store, context).await?;
     let at = at.ok_or_else(gone)?;
     let before = store.latest(thread.clone()).await?;

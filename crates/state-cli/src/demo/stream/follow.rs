@@ -149,7 +149,7 @@ impl Supervisor {
             return Ok(());
         }
         self.bar.suspend(|| {
-            self.output.line(line)?;
+            self.output.prose(line)?;
             self.output.flush()
         })
     }

@@ -1,6 +1,5 @@
 //! What the demonstration shows at its end.
 
-use comfy_table::CellAlignment;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
@@ -9,12 +8,21 @@ use super::follow::{Ended, Worker};
 use super::job::{Counts, Job, Position, Skipped, Totals};
 use super::proof::Pass;
 use crate::context::Context;
+use crate::demo::farewell;
 use crate::duration;
 use crate::failure::{Answer, Failure};
-use crate::output::{bare_table, counted, table};
+use crate::output::counted;
+use crate::table::{Column, Table};
 
 /// The most types of files in the table.
 const KINDS_SHOWN_MAX: usize = 10;
+const KIND_COLUMNS: [Column; 5] = [
+    Column::whole("TYPE"),
+    Column::whole("FILES").right(),
+    Column::whole("LINES").right(),
+    Column::whole("WORDS").right(),
+    Column::wraps("UNINTERRUPTED PASS", 18),
+];
 /// The most changed files that a message names.
 const CHANGED_NAMED_MAX: usize = 5;
 
@@ -85,14 +93,7 @@ impl Report {
         if !self.is_proven() || output.quiet {
             return Ok(());
         }
-        output.line("")?;
-        output.text(WHAT_YOU_SAW)?;
-        if removed {
-            return Ok(());
-        }
-        output.line("")?;
-        output.line("Look into the store:")?;
-        look_inside(place).iter().try_for_each(|command| output.line(format_args!("  {command}")))
+        farewell::say(WHAT_YOU_SAW, (!removed).then_some(&looks()), place, output)
     }
 
     /// Fails unless everything was proven.
@@ -154,10 +155,10 @@ impl Report {
     }
 
     fn show_kinds(&self, context: &Context) -> Result<(), Failure> {
-        let mut kinds = table(["TYPE", "FILES", "LINES", "WORDS", "UNINTERRUPTED PASS"]);
+        let mut kinds = Table::new(&KIND_COLUMNS);
         let mut sorted: Vec<(&String, &Counts)> = self.totals.iter().collect();
         sorted.sort_by_key(|(kind, counts)| (std::cmp::Reverse(counts.words), *kind));
-        let mut others = (Counts::default(), Counts::default(), 0_u32);
+        let mut others = (Counts::default(), Counts::default(), 0_u64);
         let mut add = |kind: &str, counts: Counts, expected: Counts| {
             let figures = [counts.files, counts.lines, counts.words];
             let figures = figures.map(|figure| HumanCount(figure).to_string());
@@ -165,9 +166,11 @@ impl Report {
                 "the same".to_owned()
             } else {
                 let Counts { files, lines, words } = expected;
-                format!("{}, {lines} lines, {words} words", counted(files, "file"))
+                let [files, lines, words] = [(files, "file"), (lines, "line"), (words, "word")]
+                    .map(|(number, thing)| counted(number, thing));
+                format!("{files}, {lines}, {words}")
             };
-            kinds.add_row(std::iter::once(kind.to_owned()).chain(figures).chain([verdict]));
+            kinds.add(std::iter::once(kind.to_owned()).chain(figures).chain([verdict]));
         };
         for (at, (kind, counts)) in sorted.into_iter().enumerate() {
             let expected = self.pass.totals.get(kind).copied().unwrap_or_default();
@@ -180,22 +183,17 @@ impl Report {
             }
         }
         if others.2 > 0 {
-            add(&format!("{} others", others.2), others.0, others.1);
+            add(&counted(others.2, "other"), others.0, others.1);
         }
         let mut expected = Counts::default();
         self.pass.totals.values().for_each(|counts| expected.add(*counts));
         add("all", self.sum(), expected);
-        for column in kinds.column_iter_mut().skip(1).take(3) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        context.output.table(kinds)
+        context.output.table(&kinds)
     }
 
     fn show_figures(&self, context: &Context) -> Result<(), Failure> {
-        let mut figures = bare_table();
-        let mut add = |name: &str, value: String| {
-            figures.add_row([name, &value]);
-        };
+        let mut figures = Table::of_facts();
+        let mut add = |name: &str, value: String| figures.add([name, &value]);
         let Skipped { folders, binaries, links, unreadable } = self.job.skipped;
         add(
             "read",
@@ -204,24 +202,27 @@ impl Report {
         add(
             "left out",
             format!(
-                "{binaries} binaries, {links} links, {folders} folders (hidden, `target`), \
-             {unreadable} unreadable"
+                "{}, {}, {} (hidden, `target`), {unreadable} unreadable",
+                counted(binaries, "binary"),
+                counted(links, "link"),
+                counted(folders, "folder")
             ),
         );
         let lines = HumanCount(self.position.lines);
-        let every = HumanCount(self.job.lines_per_transaction);
+        let every = counted(self.job.lines_per_transaction, "line");
         add("lines", lines.to_string());
         add(
             "transactions",
             format!(
-                "{}, each with the position and the counters of up to {every} lines",
+                "{}, each with the position and the counters of up to {every}",
                 HumanCount(self.position.transactions)
             ),
         );
         let restarts = self.workers_begun.saturating_sub(1);
         add("restarts", {
             let killed = self.killed();
-            format!("{restarts}; {killed} of {} workers died by SIGKILL", self.workers.len())
+            let workers = counted(self.workers.len() as u64, "worker");
+            format!("{restarts}; {killed} of {workers} died by SIGKILL")
         });
         let waited: std::time::Duration = self.workers.iter().map(|worker| worker.waited).sum();
         add("waited", format!("{} for the leases of dead workers", duration::show(waited)));
@@ -244,7 +245,7 @@ impl Report {
                 "TAKEN",
             ),
         );
-        context.output.table(figures)
+        context.output.table(&figures)
     }
 
     fn document<'a>(&'a self, place: &'a Place) -> Document<'a> {
@@ -283,19 +284,17 @@ impl Report {
     }
 }
 
-const WHAT_YOU_SAW: &str = "\
-What you saw: a process died in the middle of its work, without a chance to clean up. The read
-position and the counters were always committed in one transaction, so the next process knew
-exactly where to go on: no line was lost, none was counted twice. The lease kept the two from
-working at the same time; its fencing token let the store refuse what came too late.
-";
+const WHAT_YOU_SAW: &str = "What you saw: a process died in the middle of its work, without a chance to \
+     clean up. The read position and the counters were always committed in one transaction, so the \
+     next process knew exactly where to go on: no line was lost, none was counted twice. The lease \
+     kept the two from working at the same time; its fencing token let the store refuse what came \
+     too late.";
 
 fn verdict(good: bool, yes: &str, no: &str) -> String {
     if good { yes } else { no }.to_owned()
 }
 
-/// Commands that can be typed as they stand.
-fn look_inside(place: &Place) -> Vec<String> {
-    let looks = ["ls", "get -p job position", "ls -p job words/ --long", "watch", "info"];
-    place.commands(&looks.map(str::to_owned))
+/// What to look at in the store.
+fn looks() -> [String; 5] {
+    ["ls", "get -p job position", "ls -p job words/ --long", "watch", "info"].map(str::to_owned)
 }
