@@ -149,6 +149,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for name in total.failures() {
         println!("failed: {name}");
     }
+    for name in total.repeated() {
+        println!("passed only on the second try: {name}");
+    }
     for what in total.unchecked() {
         println!("NOT CHECKED: {what}");
     }

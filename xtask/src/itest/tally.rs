@@ -12,6 +12,7 @@ pub(crate) struct Tally {
     ignored: u64,
     failures: Vec<String>,
     unchecked: Vec<String>,
+    repeated: Vec<String>,
 }
 
 impl Tally {
@@ -52,6 +53,22 @@ impl Tally {
         self.ignored += other.ignored;
         self.failures.extend(other.failures);
         self.unchecked.extend(other.unchecked);
+        self.repeated.extend(other.repeated);
+    }
+
+    /// Counts a failed test, in as many programs as it failed in, as one that passed on a second try.
+    pub(crate) fn excuse(&mut self, name: &str) {
+        let before = self.failures.len();
+        self.failures.retain(|failure| failure != name);
+        let times = (before - self.failures.len()) as u64;
+        self.failed = self.failed.saturating_sub(times);
+        self.passed += times;
+        self.repeated.push(name.to_owned());
+    }
+
+    /// The tests that passed only on a second try.
+    pub(crate) fn repeated(&self) -> &[String] {
+        &self.repeated
     }
 
     /// Notes what could not be tested here, and why.
@@ -167,6 +184,29 @@ mod tests {
         tally.see_test_line("test result: FAILED. 7 passed; 1 failed; 0 ignored");
         tally.close("`cargo test`", status(101));
         assert_eq!(tally.line(), "7 passed, 1 failed");
+    }
+
+    #[test]
+    fn a_test_that_passed_on_a_second_try_is_counted_and_named() {
+        let mut tally = Tally::default();
+        for line in [
+            "test a ... FAILED",
+            "test b ... FAILED",
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored",
+            "test a ... FAILED",
+            "test result: FAILED. 4 passed; 1 failed; 0 ignored",
+        ] {
+            tally.see_test_line(line);
+        }
+        tally.excuse("a");
+        assert_eq!(tally.line(), "9 passed, 1 failed");
+        assert_eq!(
+            (tally.failures(), tally.repeated()),
+            (&["b".to_owned()][..], &["a".to_owned()][..])
+        );
+        assert!(tally.has_failed());
+        tally.excuse("b");
+        assert_eq!(tally.verdict(), Ok(()));
     }
 
     #[test]
