@@ -22,7 +22,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
         trial("budget::a_batch_is_sent_whole_before_an_answer_is_needed", setup, batches::whole),
         trial("budget::a_larger_batch_is_one_round_trip_for_each_chunk", setup, batches::chunks),
     ];
-    if setup == Setup::Standalone {
+    if setup.is_one_server() {
         trials.push(trial(
             "budget::callers_share_the_reads_of_the_server",
             setup,

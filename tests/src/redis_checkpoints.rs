@@ -20,7 +20,7 @@ pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
     let setup = servers.setup();
     let mut trials = suite::trials(servers);
     trials.push(trial("checkpoints::round_trips_are_flat", setup, budgets::flat));
-    if setup == Setup::Standalone {
+    if setup.is_one_server() {
         trials.push(trial("checkpoints::a_lost_key_is_corrupt", setup, damage::lost_keys));
         trials.push(trial("checkpoints::cut_at_every_command", setup, cuts::everywhere));
         trials.push(trial("checkpoints::the_acl_user_is_enough", setup, user::is_enough));

@@ -63,7 +63,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     let set = |name: &str, settings, play: Play| {
         trial_with(&format!("fault::{name}"), setup, settings, play)
     };
-    if setup == Setup::Standalone {
+    if setup.is_one_server() {
         trials.extend(ALONE.into_iter().map(named));
         trials.extend([
             // Replicas need to save what they are sent.

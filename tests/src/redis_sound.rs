@@ -32,7 +32,7 @@ const NO_STALE_DATA: &[(&str, &str)] = &[("replica-serve-stale-data", "no")];
 pub fn trials(setup: Setup) -> Vec<Trial> {
     let named = |(name, play): (&str, Play)| trial(&format!("sound::{name}"), setup, play);
     match setup {
-        Setup::Standalone => {
+        Setup::Standalone | Setup::Valkey => {
             EVERYWHERE.into_iter().chain(LAYOUTS).chain(ALONE).map(named).collect()
         }
         Setup::Cluster => EVERYWHERE.into_iter().chain(LAYOUTS).map(named).collect(),

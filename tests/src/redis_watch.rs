@@ -34,7 +34,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     let named = |(name, play): (&str, Play)| trial(&format!("watch::{name}"), setup, play);
     let mut trials: Vec<Trial> = ALWAYS.into_iter().map(named).collect();
     match setup {
-        Setup::Standalone => trials.extend(ALONE.into_iter().map(named)),
+        Setup::Standalone | Setup::Valkey => trials.extend(ALONE.into_iter().map(named)),
         Setup::Sentinel | Setup::Cluster => {
             trials.push(named(("a_failover_is_a_gap", failed_over)));
         }

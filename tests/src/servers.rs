@@ -61,6 +61,11 @@ impl Setup {
     pub const ALL: [Self; 6] =
         [Self::Standalone, Self::Replica, Self::Sentinel, Self::Cluster, Self::Tls, Self::Valkey];
 
+    /// Whether it is one server that clients reach without anything special.
+    pub fn is_one_server(self) -> bool {
+        matches!(self, Self::Standalone | Self::Valkey)
+    }
+
     /// Its name, the same as in `docker/` and for `cargo xtask itest`.
     pub fn name(self) -> &'static str {
         match self {

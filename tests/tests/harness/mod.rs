@@ -52,10 +52,10 @@ pub(crate) fn run(setup: Setup, mut trials: Vec<Trial>) -> ExitCode {
         }
     };
     trials.extend(redis_contract::trials(&servers));
-    if matches!(setup, Setup::Standalone | Setup::Cluster) {
+    if setup.is_one_server() || setup == Setup::Cluster {
         trials.extend(redis_contract::trials_with_index_and_log(&servers));
     }
-    if matches!(setup, Setup::Standalone | Setup::Sentinel | Setup::Cluster) {
+    if setup.is_one_server() || matches!(setup, Setup::Sentinel | Setup::Cluster) {
         trials.extend(redis_checkpoints::trials(&servers));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
