@@ -169,6 +169,10 @@ fn topology(
                 ));
             }
             let local = parts.hosts.is_empty();
+            // A login is meant for some server: for whatever runs here only where that is said.
+            if local && parts.login.is_some() {
+                return Err(bad("url", "the host is missing after the `@`"));
+            }
             let address =
                 one_host(if local { "127.0.0.1" } else { parts.hosts }, "url", SERVER_PORT)?;
             let replicas = given("replicas").map(|list| hosts(&list, "replicas", SERVER_PORT));
