@@ -81,6 +81,26 @@ impl ErrorKind {
         }
     }
 
+    /// What the caller must do, in a few words for people.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Conflict => "read again and decide anew",
+            Self::Fenced => "stop: another holder has the lease now",
+            Self::Unsupported => "do without, or use a backend that offers it",
+            Self::Invalid => "mend the request: it can never succeed as it is",
+            Self::TooLarge => "make it smaller",
+            Self::NotColocated => "put the keys into one partition, or do it in several steps",
+            Self::Unavailable => "try again later",
+            Self::Timeout => "find out whether it happened, then try again",
+            Self::Overloaded => "slow down",
+            Self::Denied => "mend the credentials or the permissions",
+            Self::Unacknowledged => "decide whether that is safe enough",
+            Self::Corrupt => "restore from a good copy",
+            Self::Closed => "open it anew",
+            Self::Internal => "report it, with this message",
+        }
+    }
+
     /// What is known of the outcome when nothing more precise was said.
     const fn usual_outcome(self) -> Outcome {
         match self {
@@ -109,6 +129,17 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// What is known, in a few words for people.
+    const fn describe(self) -> &'static str {
+        match self {
+            Self::NotApplied => "nothing was changed",
+            Self::Applied => "the change was made",
+            Self::Unknown => "it cannot be said whether the change was made",
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -123,7 +154,9 @@ impl fmt::Display for Outcome {
 ///
 /// Branch on [`kind`](Self::kind) and [`outcome`](Self::outcome); show the rest to people. No
 /// message holds a value or a secret.
-#[derive(Debug)]
+///
+/// `Debug` is for people as well, because a `main` that returns an error shows it so: the message
+/// and everything that is known, a line each. `{:#?}` shows the fields.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
@@ -284,6 +317,28 @@ impl fmt::Display for Error {
     }
 }
 
+/// The message; what caused it, one by one; what is known of the effect; what to do.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return f.debug_tuple("Error").field(&self.0).finish();
+        }
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(source) = cause {
+            write!(f, "\n  because: {source}")?;
+            cause = source.source();
+        }
+        let inner = &self.0;
+        write!(f, "\n  outcome: {} ({})", inner.outcome, inner.outcome.describe())?;
+        write!(f, "\n  kind: {} ({}", inner.kind, inner.kind.advice())?;
+        match inner.retry_after {
+            Some(after) => write!(f, ", after {after:?})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
@@ -308,6 +363,28 @@ mod tests {
             "put: the store cannot be written (item 3, after 4 attempts)"
         );
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk is full"));
+    }
+
+    #[test]
+    fn a_main_that_returns_it_shows_what_happened_and_what_to_do() {
+        let inner = Error::new(ErrorKind::Corrupt, "page 7 is damaged");
+        let error = Error::new(ErrorKind::Unavailable, "the store cannot be written")
+            .with_op("put")
+            .with_retry_after(Duration::from_millis(1_500))
+            .with_source(inner);
+        let shown = "put: the store cannot be written\n  \
+                     because: page 7 is damaged\n  \
+                     outcome: unknown (it cannot be said whether the change was made)\n  \
+                     kind: unavailable (try again later, after 1.5s)";
+        assert_eq!(format!("{error:?}"), shown);
+        let fields = format!("{error:#?}");
+        assert!(fields.contains("kind: Unavailable") && fields.contains("op: Some("), "{fields}");
+    }
+
+    #[test]
+    fn every_kind_has_advice_of_its_own() {
+        let all: std::collections::HashSet<_> = ErrorKind::ALL.map(ErrorKind::advice).into();
+        assert_eq!(all.len(), ErrorKind::ALL.len());
     }
 
     #[test]
