@@ -25,12 +25,13 @@ use std::sync::Arc;
 
 #[cfg(feature = "checkpoint")]
 pub(crate) use ask::{acknowledged, lease_name, role, wait_for};
-use state_core::{Capabilities, Capability, Limits, Namespace};
+use state_core::{Capabilities, Capability, Namespace};
 
 use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::KeySpace;
 use crate::layout::Layout;
+use crate::offered::{Condition, Offered};
 use crate::stats::Counters;
 
 /// One namespace of a [`RedisStore`](crate::RedisStore).
@@ -76,32 +77,22 @@ impl Inner {
         keys: KeySpace,
         layout: Layout,
     ) -> Self {
-        let limits = Limits::DEFAULT.with_value_bytes_max(config.value_bytes_max);
-        let mut capabilities = [
-            Capability::Expiry,
-            Capability::Hash,
-            Capability::Transact,
-            Capability::Watch,
-            Capability::Lease,
-            Capability::Fence,
-            Capability::OpId,
-        ]
-        .into_iter()
-        .fold(Capabilities::none().with_limits(limits), Capabilities::with);
-        if config.cross_partition {
-            capabilities = capabilities.with(Capability::CrossPartition);
-        }
-        for (offered, capability) in [
-            (offers.replicas, Capability::AckReplicas),
-            (offers.disk, Capability::AckFsync),
-            (offers.durable, Capability::Durable),
-            (layout.index, Capability::OrderedList),
-            (layout.log.is_some(), Capability::WatchLog),
-        ] {
-            if offered {
-                capabilities = capabilities.with(capability);
-            }
-        }
+        let holds = |condition| match condition {
+            Condition::CrossPartition => config.cross_partition,
+            Condition::OrderedIndex => layout.index,
+            Condition::ChangeLog => layout.log.is_some(),
+            Condition::Wait => offers.replicas,
+            Condition::WaitAof => offers.disk,
+            Condition::AppendOnlyFile => offers.durable,
+        };
+        let offered =
+            Capability::ALL.iter().copied().filter(|capability| match config.offers(*capability) {
+                Offered::Always => true,
+                Offered::Where(condition) => holds(condition),
+                Offered::Never => false,
+            });
+        let capabilities = Capabilities::none().with_limits(config.limits());
+        let capabilities = offered.fold(capabilities, Capabilities::with);
         let counters = Counters::default();
         Self {
             client,

@@ -13,6 +13,7 @@ use state_conformance::{
 };
 use state_core::{BoxFuture, Capability, Error, Limits, ManualClock, Result, StateBackend};
 use state_local::{FileStore, MemoryStore};
+use state_redis::{Offered, RedisConfig};
 use tempfile::TempDir;
 
 /// The line that mends a stale page.
@@ -57,7 +58,8 @@ fn run(mode: Mode) -> Result<(), String> {
     }
     let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let mut stale = Vec::new();
-    for (name, page) in [("CONTRACT.md", contract()), ("capabilities.md", capabilities(&reports))] {
+    let capabilities = capabilities(&reports).map_err(|error| error.to_string())?;
+    for (name, page) in [("CONTRACT.md", contract()), ("capabilities.md", capabilities)] {
         let path = docs.join(name);
         match mode {
             Mode::Write => write(&path, name, &page)?,
@@ -215,7 +217,23 @@ fn applies(clause: &Clause) -> String {
     if parts.is_empty() { "always".to_owned() } else { parts.join(", ") }
 }
 
-fn capabilities(reports: &[Report]) -> String {
+/// The driver for servers, as it is configured by default; none is asked.
+fn on_servers() -> Result<[(&'static str, RedisConfig); 2]> {
+    Ok([
+        ("`redis`: one server, or Sentinel", RedisConfig::from_url("redis://localhost")?),
+        ("`redis`: a cluster", RedisConfig::from_url("redis+cluster://localhost")?),
+    ])
+}
+
+fn in_words(offered: Offered) -> String {
+    match offered {
+        Offered::Always => "yes".to_owned(),
+        Offered::Where(condition) => format!("where {condition}"),
+        _ => "no".to_owned(),
+    }
+}
+
+fn capabilities(reports: &[Report]) -> Result<String> {
     let mut page = String::from("# The capabilities\n\n");
     generated(&mut page);
     line!(
@@ -226,24 +244,36 @@ fn capabilities(reports: &[Report]) -> String {
     );
     let names: Vec<String> = reports.iter().map(|report| format!("`{}`", report.backend)).collect();
     let (heads, rules) = (names.join(" | "), "---|".repeat(names.len()));
-    line!(page, "| capability | meaning | {heads} |\n|---|---|{rules}");
+    let servers = on_servers()?;
+    let server_heads = servers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" | ");
+    let server_rules = "---|".repeat(servers.len());
+    line!(
+        page,
+        "| capability | meaning | {heads} | {server_heads} |\n|---|---|{rules}{server_rules}"
+    );
     for &capability in Capability::ALL {
         let offered = cells(reports, |report| {
             if report.capabilities.has(capability) { "yes" } else { "no" }.to_owned()
         });
-        line!(page, "| `{capability}` | {} | {offered} |", in_a_table(capability.describe()));
+        let on_servers = servers.iter().map(|(_, config)| in_words(config.offers(capability)));
+        let on_servers = on_servers.collect::<Vec<_>>().join(" | ");
+        let meaning = in_a_table(capability.describe());
+        line!(page, "| `{capability}` | {meaning} | {offered} | {on_servers} |");
     }
     line!(page, "\n## Limits\n\nAs the stores are opened by default.\n");
-    line!(page, "| limit | {heads} |\n|---|{}", "--:|".repeat(names.len()));
+    let numbers = "--:|".repeat(names.len() + servers.len());
+    line!(page, "| limit | {heads} | {server_heads} |\n|---|{numbers}");
     for (name, limit) in LIMITS {
         let limits = cells(reports, |report| limit(&report.capabilities.limits).to_string());
-        line!(page, "| {name} | {limits} |");
+        let on_servers = servers.iter().map(|(_, config)| limit(&config.limits()).to_string());
+        let on_servers = on_servers.collect::<Vec<_>>().join(" | ");
+        line!(page, "| {name} | {limits} | {on_servers} |");
     }
     line!(page, "\n## Verdicts\n");
     line!(
         page,
         "Clauses *passed*, capabilities *refused* as the contract says, and clauses that do *not apply*. A page with a \
-         failed clause\nis never written.\n"
+         failed clause\nis never written. What the suite finds on real servers, `cargo xtask itest redis` tells.\n"
     );
     line!(page, "| family | clauses | {heads} |\n|---|--:|{rules}");
     for family in families().iter().filter(|family| family.subject == SubjectKind::Backend) {
@@ -258,7 +288,7 @@ fn capabilities(reports: &[Report]) -> String {
     }
     let counts = cells(reports, |report| verdicts(report, |_| true));
     line!(page, "| all | {} | {counts} |", self::counts(SubjectKind::Backend).0);
-    page
+    Ok(page)
 }
 
 /// A limit by the name under which people know it.
