@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod chat;
+mod counted;
 mod documents;
 pub mod gallery;
 pub mod proxy;
@@ -33,3 +34,5 @@ pub mod seeded;
 #[cfg(all(unix, feature = "servers"))]
 pub mod servers;
 pub mod simulated;
+
+pub use counted::counted;

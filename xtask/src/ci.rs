@@ -54,7 +54,7 @@ enum Step {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let steps = chosen(arguments);
     let names: Vec<_> = steps.iter().map(|step| step.name()).collect();
-    println!("{} steps: {}", names.len(), names.join(", "));
+    println!("{}: {}", report::counted(names.len(), "step"), names.join(", "));
     let rows: Vec<Row> = steps
         .iter()
         .map(|step| {

@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     process,
-    report::Verdict,
+    report::{Verdict, counted},
     workspace::{self, Package},
 };
 
@@ -23,11 +23,12 @@ pub(crate) fn check_each_alone() -> Result<Verdict, Failure> {
         }
     }
     if broken.is_empty() {
-        return Ok(Verdict::Passed(format!("{combinations} combinations")));
+        return Ok(Verdict::Passed(counted(combinations, "combination")));
     }
     Err(Failure::check(format!(
-        "{} of {combinations} combinations do not build without warnings: {}",
+        "{} of {} did not build without warnings: {}",
         broken.len(),
+        counted(combinations, "combination"),
         broken.join(", ")
     )))
 }

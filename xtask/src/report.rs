@@ -56,11 +56,17 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let line = format!("{:<12}{outcome:<13}{took:>8}   {first}", row.step);
         writeln!(text, "{}", line.trim_end()).ok();
     }
-    write!(text, "{passed} steps passed, {failed} failed").ok();
+    write!(text, "{} passed, {failed} failed", counted(passed, "step")).ok();
     if unchecked > 0 {
         write!(text, ", {unchecked} NOT CHECKED (see above)").ok();
     }
     text
+}
+
+/// A number of things: `1 step`, `2 steps`.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
 /// Ok if no step failed; else a failure that names those that did.
@@ -92,7 +98,7 @@ mod tests {
         assert!(table.contains("NOT CHECKED"), "{table}");
         assert!(table.contains("no network") && table.contains("3 failed"));
         assert!(!table.contains("more about it"));
-        assert!(table.ends_with("1 steps passed, 1 failed, 1 NOT CHECKED (see above)"));
+        assert!(table.ends_with("1 step passed, 1 failed, 1 NOT CHECKED (see above)"));
     }
 
     #[test]

@@ -19,7 +19,12 @@ mod words;
 
 use clap::Args;
 
-use crate::{doc, failure::Failure, report::Verdict, workspace};
+use crate::{
+    doc,
+    failure::Failure,
+    report::{Verdict, counted},
+    workspace,
+};
 
 use tree::{Tree, Violation};
 
@@ -91,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// All rules, as a step of `cargo xtask ci`.
 pub(crate) fn check_all() -> Result<Verdict, Failure> {
-    check(|_| true).map(|()| Verdict::Passed(format!("{} rules", RULES.len() + 1)))
+    check(|_| true).map(|()| Verdict::Passed(counted(RULES.len() + 1, "rule")))
 }
 
 fn check(wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
@@ -112,7 +117,8 @@ fn check(wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     if count == 0 {
         return Ok(());
     }
-    Err(Failure::check(format!("{count} violations of the rules (`cargo xtask tidy --list`)")))
+    let violations = counted(count, "violation");
+    Err(Failure::check(format!("{violations} of the rules (`cargo xtask tidy --list`)")))
 }
 
 #[cfg(test)]

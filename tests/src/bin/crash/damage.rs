@@ -9,6 +9,7 @@ use state_local::{FileStore, FileStoreBuilder, Storage};
 use crate::checks::{Checks, say};
 use crate::workload::{Mismatch, Plan};
 use crate::{Failure, runtime};
+use state_tests::counted;
 use state_tests::seeded::Seeded;
 use state_tests::simulated::Simulated;
 
@@ -42,7 +43,11 @@ pub(crate) fn run(checks: &Checks, trials: usize, seed: u64) -> Result<(), Failu
         unverified.push(runtime.block_on(found));
         runtime.block_on(look(checks, plan, bytes, &mut flips, || format!("byte {at} changed")));
     }
-    say(format_args!("  {trials} flipped bits of a file of {} bytes: {flips:?}", whole.len()));
+    say(format_args!(
+        "  {} of a file of {} bytes: {flips:?}",
+        counted(trials, "flipped bit"),
+        whole.len()
+    ));
     let count = |wanted| unverified.iter().filter(|found| **found == wanted).count();
     let (missing, wrong) = (count(Unverified::Missing), count(Unverified::Wrong));
     say(format_args!(
@@ -63,7 +68,7 @@ pub(crate) fn run(checks: &Checks, trials: usize, seed: u64) -> Result<(), Failu
         }
         runtime.block_on(look(checks, plan, bytes, &mut cuts, || format!("cut at {length}")));
     }
-    say(format_args!("  {} cut files: {cuts:?}", trials / 4));
+    say(format_args!("  {}: {cuts:?}", counted(trials / 4, "cut file")));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use state_local::{FileStore, Storage};
 use crate::checks::{Checks, say};
 use crate::runtime;
 use crate::workload::{Plan, may_be_applied};
+use state_tests::counted;
 use state_tests::seeded::Seeded;
 use state_tests::simulated::{Call, Fault, Simulated};
 
@@ -48,8 +49,9 @@ pub(crate) fn run(checks: &Checks, seed: u64) {
             }
         }
     }
+    let unknown = counted(unknown, "write");
     say(format_args!(
-        "  {number} faults set, {struck} struck; {unknown} writes ended with an unknown outcome"
+        "  {number} faults set, {struck} struck; {unknown} ended with an unknown outcome"
     ));
     checks.check(struck > 0, || "no fault has struck".to_owned());
 }

@@ -9,6 +9,7 @@ use state_local::{CommitMode, FileStore, Storage};
 use crate::checks::{Checks, say};
 use crate::workload::{self, Plan, TASKS};
 use crate::{Failure, runtime};
+use state_tests::counted;
 use state_tests::seeded::Seeded;
 use state_tests::simulated::Simulated;
 
@@ -39,7 +40,11 @@ pub(crate) fn run(checks: &Checks, images: usize, seed: u64) -> Result<(), Failu
         histories.push(History::record(mode, Seeded::of(seed, 100 + number as u64).number())?);
     }
     let syncs = histories.iter().map(|history| history.end).sum::<usize>();
-    say(format_args!("  {syncs} storage operations recorded, for {} commit modes", modes.len()));
+    say(format_args!(
+        "  {} recorded, for {}",
+        counted(syncs, "storage operation"),
+        counted(modes.len(), "commit mode")
+    ));
     // Opening an image is mostly waiting for threads to hand over: two at a time.
     std::thread::scope(|scope| {
         for half in 0..2 {
@@ -58,7 +63,7 @@ pub(crate) fn run(checks: &Checks, images: usize, seed: u64) -> Result<(), Failu
                         )
                     });
                     if (number + 1) % 250 == 0 {
-                        say(format_args!("  {} images", number + 1));
+                        say(format_args!("  {}", counted(number + 1, "image")));
                     }
                 }
             });

@@ -13,6 +13,7 @@ use state_local::{CommitMode, FileStore};
 use crate::checks::{Checks, say};
 use crate::workload::{self, Mismatch, Plan, TASKS};
 use crate::{Failure, runtime};
+use state_tests::counted;
 use state_tests::seeded::Seeded;
 
 /// Kills of one store before the next one is begun.
@@ -49,7 +50,8 @@ pub(crate) fn run(checks: &Checks, folder: &Path, kills: usize, seed: u64) -> Re
         }
         acknowledged += victim.kill(checks, &mut seeded, kill)?;
         if (kill + 1) % 50 == 0 {
-            say(format_args!("  {} kills, {acknowledged} acknowledged operations", kill + 1));
+            let kills = counted(kill + 1, "kill");
+            say(format_args!("  {kills}, {acknowledged} operations acknowledged"));
         }
     }
     if kills > 0 {

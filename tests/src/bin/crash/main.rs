@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use checks::{Checks, say};
+use state_tests::counted;
 
 /// Any failure of the tests themselves, for people.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -115,7 +116,7 @@ fn run(arguments: Arguments) -> ExitCode {
             format!("{name}: {}", result.err().map(|error| error.to_string()).unwrap_or_default())
         });
         let (passed, failed) = (checks.passed() - before.0, checks.failed() - before.1);
-        say(format_args!("  {passed} checks passed, {failed} failed"));
+        say(format_args!("  {} passed, {failed} failed", counted(passed, "check")));
     }
     say(format_args!("{} passed, {} failed", checks.passed(), checks.failed()));
     if checks.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
