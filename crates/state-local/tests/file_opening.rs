@@ -177,3 +177,40 @@ async fn compaction_gives_space_back_and_verification_finds_nothing() -> Result<
     backend.store().verify().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn compaction_fills_the_pages_of_a_store_that_grew_in_many_places() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = FileStore::builder().change_log_events_max(1).open(&path).await?;
+    let backend = store.open(Namespace::default())?;
+    let key = |place: usize, number: usize| format!("{place:03}:{:05}", 10_000 - number);
+    let mut stored: u64 = 0;
+    for number in 0..200 {
+        let row = |place: usize| {
+            let key = key(place, number);
+            let value = vec![b'a'; 100 + (place * 31 + number * 17) % 300];
+            (key, value)
+        };
+        let rows: Vec<(String, Vec<u8>)> = (0..40).map(row).collect();
+        stored += rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+        backend.batch_put(rows).await?;
+    }
+    let before = backend.memory_usage().await?.disk_bytes;
+    assert!(store.compact().await?);
+    let after = backend.memory_usage().await?.disk_bytes;
+    assert!(before > stored * 17 / 10, "{before} bytes for {stored}, so there was nothing to fill");
+    assert!(after < stored * 15 / 10, "{after} bytes for {stored}");
+    store.verify().await?;
+    assert_eq!(backend.count("").await?, 8_000);
+    store.close().await?;
+
+    let again = FileBackend::open(&path).await?;
+    for (place, number) in [(0, 0), (39, 199), (20, 100)] {
+        let value = again.get(key(place, number)).await?;
+        assert_eq!(value.map(|value| value.len()), Some(100 + (place * 31 + number * 17) % 300));
+    }
+    assert_eq!(again.list_keys("007:").await?.len(), 200);
+    again.put("later", "1").await?;
+    Ok(())
+}

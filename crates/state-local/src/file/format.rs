@@ -313,6 +313,10 @@ impl<'a> Input<'a> {
 
     fn counted(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(u32::from_le_bytes(self.array()?)).ok()?;
+        self.taken(length)
+    }
+
+    fn taken(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(bytes)

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Database, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use state_core::{Error, ErrorKind, Result};
 
 use super::guard::guarded;
+use super::names::{Name, Raw};
 use super::namespace::Namespaced;
 use super::opening::FileIdentity;
 use super::place::Place;
@@ -17,6 +18,8 @@ use super::work::Work;
 
 /// Rounds of a compaction; each moves what the one before could not.
 const COMPACTIONS_MAX: u32 = 64;
+/// A table while it is written anew; it is never committed under this name.
+const REWRITTEN: TableDefinition<'static, Raw, Raw> = TableDefinition::new("rewritten");
 
 /// The engine from an opening to its end or failure.
 pub(super) struct Session {
@@ -150,14 +153,37 @@ fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool)
     }
 }
 
-/// Makes the file as small as it can be; whether anything moved.
-pub(super) fn compact(database: &mut Database, place: &Place) -> Result<bool> {
-    let mut compacted = false;
+/// Makes the file as small as it can be.
+///
+/// The engine's own compaction moves pages and leaves them as full as they are. Those that grew
+/// in the middle of a table are half empty, so each table is written anew first, in key order,
+/// which fills its pages.
+pub(super) fn compact(database: &mut Database, place: &Place) -> Result<()> {
+    for name in Name::ALL {
+        rewrite(database, place, name)?;
+    }
     for _ in 0..COMPACTIONS_MAX {
         if !database.compact().map_err(|error| place.compaction(error))? {
             break;
         }
-        compacted = true;
     }
-    Ok(compacted)
+    Ok(())
+}
+
+/// Writes a table anew, in one transaction: either all of it takes the place of the old one, or
+/// nothing happens.
+fn rewrite(database: &Database, place: &Place, name: Name) -> Result<()> {
+    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    {
+        let old = transaction.open_table(name.definition()).map_err(|error| place.table(error))?;
+        let mut new = transaction.open_table(REWRITTEN).map_err(|error| place.table(error))?;
+        for pair in old.iter().map_err(|error| place.storage(error))? {
+            let (key, value) = pair.map_err(|error| place.storage(error))?;
+            new.insert(key.value(), value.value()).map_err(|error| place.storage(error))?;
+        }
+    }
+    transaction.delete_table(name.definition()).map_err(|error| place.table(error))?;
+    let renamed = transaction.rename_table(REWRITTEN, name.definition());
+    renamed.map_err(|error| place.table(error))?;
+    transaction.commit().map_err(|error| place.commit(error))
 }

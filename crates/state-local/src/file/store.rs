@@ -122,11 +122,13 @@ impl FileStore {
         self.handle.shared.commits()
     }
 
-    /// Gives space that is no longer used back to the file system, and returns whether there was
-    /// any. Freed space is used again without it.
+    /// Makes the file as small as it can be, and returns whether it shrank. Space that is freed
+    /// is used again without it; a store that has grown in many places at once, as threads of
+    /// checkpoints do, has pages that are half empty, and those only this fills.
     ///
-    /// Rewrites much of the file. Writes wait until it is done, and reads are `Unavailable`
-    /// meanwhile.
+    /// Writes the whole file anew, table by table and each in one transaction, so the file is
+    /// larger meanwhile, at most by the largest table. Writes wait until it is done, and reads are
+    /// `Unavailable` meanwhile.
     ///
     /// # Errors
     /// `Unavailable` while a snapshot is being read; `Closed`; `Corrupt`.

@@ -202,11 +202,19 @@ impl Writer {
     fn task(&mut self, task: Task) {
         match task {
             Task::Compact(sender) => {
-                let result = self.exclusively(compact);
-                sender.send(result);
+                sender.send(self.compact());
             }
             Task::Verify(sender) => sender.send(self.exclusively(opening::verify)),
         }
+    }
+
+    /// Makes the file as small as it can be; whether it shrank.
+    fn compact(&mut self) -> Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let bytes = || shared.origin.disk_bytes().map_err(|error| shared.place.io(error));
+        let before = bytes()?;
+        self.exclusively(compact)?;
+        Ok(bytes()? < before)
     }
 
     /// Runs `work` on the engine without any reader.

@@ -141,6 +141,52 @@ fn blocks_of_events() {
     }
 }
 
+fn numbered(session: u64, number: u64) -> Version {
+    Version::from_bytes((u128::from(session) << 64 | u128::from(number)).to_be_bytes())
+}
+
+#[test]
+fn events_that_are_alike_take_little() {
+    let thread = |n: u64| Key::in_partition("a partition with a name", format!("g1234567:{n:036}"));
+    let put = |key: &Key, version| Change::Put { key: key.clone(), version, deadline: None };
+    let long = |end: u8| Key::in_partition("p", [vec![b'x'; 300], vec![end]].concat());
+    let far = Key::in_partition("p", vec![b'y'; 300]);
+    let mut changes: Vec<Change> =
+        (0..100).map(|n| put(&thread(n), numbered(9, 1_000 + n))).collect();
+    let mut block = EventBlock::new(5, 77);
+    let begun = block.len_bytes();
+    for change in &changes {
+        block.push(change).unwrap();
+    }
+    let each = (block.len_bytes() - begun) / 100;
+    assert!(each < 8, "{each} bytes for an event of {} bytes", thread(0).len_bytes() + 16);
+    // Neither what is longer than a byte says nor what goes back can be told by a difference.
+    changes.extend([
+        put(&long(1), numbered(9, 1_100)),
+        put(&long(2), numbered(9, 1_100)),
+        put(&far, numbered(9, 1_099)),
+        Change::Deleted { key: Key::from("x") },
+        Change::Gap,
+        put(&Key::from("xyz"), numbered(9, 1_355)),
+        put(&Key::from("x"), numbered(9, 1_700)),
+        put(&Key::from("x"), numbered(10, 1_701)),
+        Change::Touched { key: Key::in_partition("x", "x"), deadline: None },
+    ]);
+    for change in &changes[100..] {
+        block.push(change).unwrap();
+    }
+    let stored = block.seal(KEY);
+    assert_eq!(events(KEY, &stored), Some(Events { session: 77, changes }));
+}
+
+#[test]
+fn an_event_like_none_before_it_is_not_read() {
+    let session = 77_u64.to_le_bytes();
+    for bytes in [&[0x82, 0, 1, b'x'][..], &[0x40, 0, 1, 0, 0, 0, b'x', 1], &[0x82], &[0x1f]] {
+        assert_eq!(events(KEY, &seal(Kind::Events, KEY, &[&session, bytes].concat())), None);
+    }
+}
+
 #[test]
 fn a_block_without_events_is_not_read() {
     assert_eq!(events(KEY, &EventBlock::new(5, 77).seal(KEY)), None);
