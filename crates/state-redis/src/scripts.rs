@@ -34,6 +34,11 @@ scripts! {
     LEASE_READ = "lease_read";
 }
 
+pub(crate) static HASH_PAGE: Script = Script::new(
+    "hash_page",
+    concat!(include_str!("scripts/hash_step.lua"), include_str!("scripts/hash_page.lua")),
+);
+
 /// What a script replied: the word that says how it went, and what follows it.
 #[derive(Debug)]
 pub(crate) struct Answer {

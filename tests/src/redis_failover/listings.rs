@@ -16,7 +16,7 @@ use crate::redis_stage::{Stage, open, shared, until_so};
 use crate::servers::Reply;
 
 /// Keys of each partition.
-const KEYS: usize = 100;
+pub(super) const KEYS: usize = 100;
 /// Every partition has its slot moved that often, one way and the other.
 const TURNS: usize = 8;
 
@@ -29,7 +29,7 @@ fn all(partitions: &[String]) -> BTreeSet<Key> {
 }
 
 /// A partition on each primary.
-fn partitions(stage: &Stage) -> Result<Vec<String>, Failed> {
+pub(super) fn partitions(stage: &Stage) -> Result<Vec<String>, Failed> {
     let mut found = BTreeMap::new();
     for number in 0..1_000 {
         let name = format!("p{number}");
@@ -41,13 +41,16 @@ fn partitions(stage: &Stage) -> Result<Vec<String>, Failed> {
     Err("no partition for each primary".into())
 }
 
-async fn fill(store: &dyn StateBackend, partitions: &[String]) -> Result<BTreeSet<Key>, Failed> {
+pub(super) async fn fill(
+    store: &dyn StateBackend,
+    partitions: &[String],
+) -> Result<BTreeSet<Key>, Failed> {
     let keys = all(partitions);
     store.batch_put(keys.iter().map(|key| (key.clone(), "v"))).await?;
     Ok(keys)
 }
 
-fn same(what: &str, found: &BTreeSet<Key>, keys: &BTreeSet<Key>) -> Result<(), Failed> {
+pub(super) fn same(what: &str, found: &BTreeSet<Key>, keys: &BTreeSet<Key>) -> Result<(), Failed> {
     if found == keys {
         return Ok(());
     }
@@ -119,7 +122,7 @@ fn gather(stage: &Stage, partitions: &[String], key: &Key) -> Result<(), Failed>
 }
 
 /// Moves the slots back, one to each node.
-fn spread(stage: &Stage, partitions: &[String]) -> Result<(), Failed> {
+pub(super) fn spread(stage: &Stage, partitions: &[String]) -> Result<(), Failed> {
     let count = stage.servers.primaries().len();
     for (place, partition) in partitions.iter().enumerate() {
         let steps = (place + count - owner(stage, partition)?) % count;

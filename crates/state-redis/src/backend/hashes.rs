@@ -15,7 +15,7 @@ use super::page_token::{Listing, Place};
 use crate::client::{Body, Repeat, Request, Role, Target};
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
-use crate::scripts::{self, bytes, integer, number, optional, unlike};
+use crate::scripts::{self, integer, number, optional, unlike};
 use crate::topology::slot_of;
 
 impl Inner {
@@ -101,36 +101,36 @@ impl Inner {
             let found = names.into_iter().zip(values);
             items.extend(found.filter_map(|(name, value)| Some((name, value?))));
         } else if !place.done {
-            let (mut found, cursor) = self.scan_fields(&stored, place.cursor, limit, role).await?;
+            // Replicas take turns, and what one of them calls a place means nothing to another.
+            let role = if place.at.is_empty() { role } else { Role::Primary };
+            let (at, mut found) = self.scan_fields(stored, place.at, limit, role).await?;
             let beyond = found.split_off(limit.min(found.len()));
             place.leftovers = beyond.into_iter().map(|(name, _)| name).collect();
             items = found;
-            (place.cursor, place.done) = (cursor, cursor == 0);
+            (place.done, place.at) = (at.is_none(), at.unwrap_or_default());
         }
         let more = !place.done || !place.leftovers.is_empty();
         Ok(Page::new(items, more.then(|| place.token(Listing::Fields))))
     }
 
-    /// One step of a scan over the fields of a hash, and the cursor behind it.
+    /// One step through the fields of a hash: where to go on, and what it found.
     async fn scan_fields(
         &self,
-        stored: &Bytes,
-        cursor: u64,
+        stored: Bytes,
+        at: Bytes,
         limit: usize,
         role: Role,
-    ) -> Result<(Vec<(Bytes, Bytes)>, u64)> {
-        let mut command = redis::cmd("HSCAN");
-        command.arg(stored.as_ref()).arg(cursor).arg("COUNT").arg(limit);
-        let reply = self.command(Operation::Hash, stored, role, command).await?;
-        let Value::Array(reply) = reply else { return Err(unlike()) };
-        let [cursor, fields] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
-        let Value::Array(fields) = fields else { return Err(unlike()) };
-        let mut fields = fields.into_iter().map(bytes);
-        let mut items = Vec::new();
-        while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
-            items.push((field?, value?));
+    ) -> Result<(Option<Bytes>, Vec<(Bytes, Bytes)>)> {
+        let at = if at.is_empty() { Bytes::from_static(b"0") } else { at };
+        let args = vec![at, Bytes::from(limit.to_string())];
+        let ask = Ask::new(&scripts::HASH_PAGE, vec![stored], args, How::read()).with_role(role);
+        let mut rest = self.script(Operation::Hash, ask).await?.0.rest.into_iter();
+        let at = rest.next().ok_or_else(unlike)?;
+        let mut fields = Vec::new();
+        while let (Some(field), Some(value)) = (rest.next(), rest.next()) {
+            fields.push((field, value));
         }
-        Ok((items, number(&bytes(cursor)?)?))
+        Ok(((at.as_ref() != b"0").then_some(at), fields))
     }
 
     pub(super) async fn fields_state(

@@ -20,9 +20,9 @@ pub(super) enum Listing {
 impl Listing {
     const fn letter(self) -> u8 {
         match self {
-            Self::Keys => b's',
+            Self::Keys => b'k',
             Self::Index => b'i',
-            Self::Fields => b'f',
+            Self::Fields => b'h',
         }
     }
 }
@@ -30,8 +30,8 @@ impl Listing {
 /// Where a listing goes on.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Place {
-    /// The server's cursor in the fields of a hash; 0 at the beginning.
-    pub(super) cursor: u64,
+    /// Where to go on in the fields of a hash, as its script says; empty at the beginning.
+    pub(super) at: Bytes,
     /// How far the scan of all nodes has come; keys only.
     pub(super) sweep: Sweep,
     /// Whether there is nothing left to scan, only leftovers.
@@ -45,11 +45,10 @@ impl Place {
         let mut token = BytesMut::new();
         token.put_u8(listing.letter());
         token.put_u8(u8::from(self.done));
-        token.put_u64(self.cursor);
         if listing == Listing::Keys {
             self.sweep.write(&mut token);
         }
-        for name in &self.leftovers {
+        for name in std::iter::once(&self.at).chain(&self.leftovers) {
             token.put_u32(u32::try_from(name.len()).unwrap_or(u32::MAX));
             token.put_slice(name);
         }
@@ -60,24 +59,28 @@ impl Place {
 
     pub(super) fn read(token: &PageToken, listing: Listing) -> Result<Self> {
         let token = token.as_bytes();
-        let body = token.len().checked_sub(4).filter(|body| *body >= 10).ok_or_else(forged)?;
+        let body = token.len().checked_sub(4).filter(|body| *body >= 6).ok_or_else(forged)?;
         let (mut rest, mut sum) = (token.slice(..body), token.slice(body..));
         if checksum(&rest) != sum.get_u32() || rest.get_u8() != listing.letter() {
             return Err(forged());
         }
         let done = rest.get_u8() == 1;
-        let mut place = Self { cursor: rest.get_u64(), done, ..Self::default() };
+        let mut place = Self { done, ..Self::default() };
         if listing == Listing::Keys {
             place.sweep = Sweep::read(&mut rest).ok_or_else(forged)?;
         }
+        let mut names = Vec::new();
         while rest.has_remaining() {
             let length = rest.try_get_u32().map_err(|_| forged())?;
             let length = usize::try_from(length).map_err(|_| forged())?;
             if length > rest.len() {
                 return Err(forged());
             }
-            place.leftovers.push(rest.split_to(length));
+            names.push(rest.split_to(length));
         }
+        let mut names = names.into_iter();
+        place.at = names.next().ok_or_else(forged)?;
+        place.leftovers = names.collect();
         Ok(place)
     }
 }
@@ -98,7 +101,7 @@ mod tests {
     fn tokens_come_back_and_changed_ones_are_refused() {
         let place = Place {
             sweep: Sweep::default(),
-            cursor: u64::MAX,
+            at: Bytes::from_static(b"1f:7"),
             done: false,
             leftovers: vec![Bytes::from_static(b"a"), Bytes::new(), Bytes::from_static(b"\0b")],
         };

@@ -2,10 +2,9 @@
 //!
 //! `SCAN` promises to tell of what is on *one* server all the time. So a sweep remembers what each
 //! node said of itself before its scan began ([`View`]), and asks again when all are scanned. A node
-//! whose view has changed is scanned again, and so is one that nobody knew to hold keys. While a
-//! slot is on its way between two nodes without any change of their views, its keys can be on either
-//! side; they are seen by scanning one, then the other, and then the first once more. The decision
-//! record 0011 says why that is enough.
+//! whose view has changed is scanned again, and so is one that nobody knew to hold keys; keys that
+//! come to a node change its view, unless a slot is on its way there. Such a node is scanned again
+//! when another one has been scanned since. The decision record 0011 says why that is enough.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -50,10 +49,10 @@ struct Scanned {
     node: NodeId,
     name: String,
     digest: u64,
-    /// When the first of the scans ended.
-    first_ended: u32,
-    /// When the last of them began.
-    last_began: u32,
+    /// When the first of the scans began and ended.
+    first: (u32, u32),
+    /// When the last of them began and ended.
+    last: (u32, u32),
 }
 
 /// What is to be done next.
@@ -119,16 +118,12 @@ impl Sweep {
         self.clock = self.clock.saturating_add(1);
         let ended = self.clock;
         let Current { name, digest, began, .. } = current;
+        let scan = (began, ended);
         let known = self.scanned.iter_mut().find(|scanned| scanned.name == name);
         match known {
-            Some(known) if known.digest == digest => (known.node, known.last_began) = (node, began),
-            Some(known) => {
-                *known = Scanned { node, name, digest, first_ended: ended, last_began: began };
-            }
-            None => {
-                let scanned = Scanned { node, name, digest, first_ended: ended, last_began: began };
-                self.scanned.push(scanned);
-            }
+            Some(known) if known.digest == digest => (known.node, known.last) = (node, scan),
+            Some(known) => *known = Scanned { node, name, digest, first: scan, last: scan },
+            None => self.scanned.push(Scanned { node, name, digest, first: scan, last: scan }),
         }
     }
 
@@ -172,17 +167,20 @@ impl Sweep {
             }
         }
         if !due.changed {
-            for (node, view) in views {
-                for peer in &view.peers {
-                    let (one, other) = (self.scanned(name_of(node, view)), self.scanned(peer));
-                    for (one, other) in [(one, other), (other, one)] {
-                        if let (Some(one), Some(other)) = (one, other)
-                            && one.first_ended > other.last_began
-                        {
-                            again.insert(other.node.clone());
-                        }
-                    }
+            let mut open = Vec::new();
+            for scanned in &self.scanned {
+                let view = now.get(scanned.name.as_str()).map(|(_, view)| view);
+                if view.is_some_and(|view| view.imports) {
+                    open.push(scanned);
                 }
+            }
+            for one in &open {
+                let is_behind = |other: &Scanned| one.last.0 < other.first.1;
+                if self.scanned.iter().any(|other| other.name != one.name && is_behind(other)) {
+                    again.insert(one.node.clone());
+                }
+                let others = open.iter().filter(|other| other.first < one.first);
+                again.extend(others.filter_map(|other| to_and_fro(one, other)).cloned());
             }
         }
         due.changed |= holders.is_empty();
@@ -222,8 +220,9 @@ impl Sweep {
             put_text(token, scanned.node.as_str());
             put_text(token, &scanned.name);
             token.put_u64(scanned.digest);
-            token.put_u32(scanned.first_ended);
-            token.put_u32(scanned.last_began);
+            for at in [scanned.first.0, scanned.first.1, scanned.last.0, scanned.last.1] {
+                token.put_u32(at);
+            }
         }
     }
 
@@ -249,12 +248,21 @@ impl Sweep {
                 node: NodeId::new(&take_text(token)?),
                 name: take_text(token)?,
                 digest: token.try_get_u64().ok()?,
-                first_ended: token.try_get_u32().ok()?,
-                last_began: token.try_get_u32().ok()?,
+                first: (token.try_get_u32().ok()?, token.try_get_u32().ok()?),
+                last: (token.try_get_u32().ok()?, token.try_get_u32().ok()?),
             });
         }
         Some(sweep)
     }
+}
+
+/// Keys can go from either node to the other, uncounted: which of them is still to be scanned, so
+/// that `late`, whose first scan came later, was scanned before and after the other one.
+fn to_and_fro<'s>(late: &'s Scanned, early: &'s Scanned) -> Option<&'s NodeId> {
+    if early.last.0 < late.first.1 {
+        return Some(&early.node);
+    }
+    (late.last.0 < early.last.1).then_some(&late.node)
 }
 
 /// What a node is known by: its id in the cluster, elsewhere its address.

@@ -27,7 +27,6 @@ scripts! {
     PAGE = "thread_page";
     ALL_WRITES = "thread_all_writes";
     REMOVE = "thread_remove";
-    CONTENT = "thread_content";
     SWEEP = "thread_sweep";
     LOOK = "thread_look";
     DELETE = "thread_delete";
@@ -35,6 +34,14 @@ scripts! {
     SHOW = "thread_show";
 }
 
+pub(super) static CONTENT: Script = Script::new(
+    "thread_content",
+    concat!(
+        include_str!("../scripts/thread.lua"),
+        include_str!("../scripts/hash_step.lua"),
+        include_str!("../scripts/thread_content.lua")
+    ),
+);
 pub(super) static INDEX_WRITE: Script =
     Script::new("index_write", include_str!("../scripts/index_write.lua"));
 pub(super) static INDEX_REMOVE: Script =

@@ -16,14 +16,21 @@ pub(crate) struct View {
     /// Its id in the cluster; empty where there is none.
     pub(crate) name: String,
     /// Changes with a restart, which makes cursors meaningless, with its role, and in a cluster with
-    /// its slots, those on the move included, and its epoch: a slot that went and came back has
-    /// raised that.
+    /// its epoch, its slots, those on the move included, and with keys that came from another node:
+    /// a slot that went and came back may have left no other trace. Where keys are expected to come,
+    /// they are not counted.
     pub(crate) digest: u64,
-    /// The other ends of slots that move from or to it.
-    pub(crate) peers: Vec<String>,
-    /// All nodes that hold keys, as far as it knows: those with slots, and the peers.
+    /// Whether a slot is on its way to it, so that keys may come at any time.
+    pub(crate) imports: bool,
+    /// All nodes that hold keys, as far as it knows: those with slots, and the other ends of slots
+    /// that move from or to it.
     pub(crate) holders: BTreeMap<String, Option<Address>>,
 }
+
+/// What `INFO commandstats` calls the command by which `MIGRATE` hands a key to another node, and
+/// the one that sets such counts to 0. They count time as well, so that a count which was reset and
+/// has grown again is another one.
+const ARRIVALS: [&str; 2] = ["cmdstat_restore-asking", "cmdstat_config|resetstat"];
 
 /// The questions whose answers [`View::read`] reads.
 pub(crate) fn questions(cluster: bool) -> [Cmd; 2] {
@@ -32,8 +39,12 @@ pub(crate) fn questions(cluster: bool) -> [Cmd; 2] {
         command.arg(word);
         command
     };
-    let second = if cluster { words("CLUSTER", "NODES") } else { words("INFO", "replication") };
-    [words("INFO", "server"), second]
+    if !cluster {
+        return [words("INFO", "server"), words("INFO", "replication")];
+    }
+    let mut info = words("INFO", "server");
+    info.arg("commandstats");
+    [info, words("CLUSTER", "NODES")]
 }
 
 impl View {
@@ -51,12 +62,13 @@ impl View {
         let own = lines().find(Line::is_own)?;
         let mut view = Self { name: own.name.to_owned(), ..Self::default() };
         let role = if own.has("master") { "master" } else { "slave" };
-        view.digest = digest([run, role, own.epoch].into_iter().chain(own.slots.iter().copied()));
-        view.peers = own.slots.iter().filter_map(|slot| peer(slot)).map(str::to_owned).collect();
-        view.peers.sort_unstable();
-        view.peers.dedup();
+        let marks: Vec<Mark<'_>> = own.slots.iter().filter_map(|slot| Mark::read(slot)).collect();
+        view.imports = marks.iter().any(|mark| mark.imports);
+        let counted = |name| server.field(name).filter(|_| !view.imports).unwrap_or_default();
+        let said = [run, role, own.epoch].into_iter().chain(ARRIVALS.map(counted));
+        view.digest = digest(said.chain(own.slots.iter().copied()));
         for line in lines() {
-            let is_peer = view.peers.iter().any(|peer| peer == line.name);
+            let is_peer = marks.iter().any(|mark| mark.peer == line.name);
             if !line.slots.is_empty() || is_peer {
                 view.holders.insert(line.name.to_owned(), line.address());
             }
@@ -102,11 +114,18 @@ impl<'t> Line<'t> {
     }
 }
 
-/// The other end of a slot that moves: `[slot->-id]` goes there, `[slot-<-id]` comes from there.
-fn peer(slot: &str) -> Option<&str> {
-    let mark = slot.strip_prefix('[')?.strip_suffix(']')?;
-    let (_, peer) = mark.split_once("->-").or_else(|| mark.split_once("-<-"))?;
-    Some(peer)
+/// A slot that moves: `[slot->-id]` goes to the peer, `[slot-<-id]` comes from there.
+struct Mark<'t> {
+    peer: &'t str,
+    imports: bool,
+}
+
+impl<'t> Mark<'t> {
+    fn read(slot: &'t str) -> Option<Self> {
+        let mark = slot.strip_prefix('[')?.strip_suffix(']')?;
+        let goes = mark.split_once("->-").map(|(_, peer)| Self { peer, imports: false });
+        goes.or_else(|| mark.split_once("-<-").map(|(_, peer)| Self { peer, imports: true }))
+    }
 }
 
 /// FNV-1a. It travels in page tokens, so every build must make the same of it.
@@ -151,10 +170,28 @@ mod tests {
             view("r1", &nodes("1 connected 0-100 [7->-bb]")),
             view("r1", &nodes("1 connected 0-100 [7-<-bb]")),
             view("r1", &nodes("1 connected 0-100").replace("myself,master", "myself,slave")),
+            view("r1\r\ncmdstat_restore-asking:calls=1,usec=9", &nodes("1 connected 0-100")),
+            view("r1\r\ncmdstat_restore-asking:calls=2,usec=9", &nodes("1 connected 0-100")),
+            view("r1\r\ncmdstat_config|resetstat:calls=1,usec=9", &nodes("1 connected 0-100")),
         ];
         for (index, one) in changed.iter().enumerate() {
             assert_ne!(one.digest, base.digest, "{index}");
             assert!(changed.iter().skip(index + 1).all(|other| other.digest != one.digest));
+        }
+    }
+
+    #[test]
+    fn keys_that_come_count_where_none_are_expected() {
+        let after = |calls: u32, own: &str| {
+            view(&format!("r1\r\ncmdstat_restore-asking:calls={calls},usec=9"), &nodes(own))
+        };
+        for quiet in ["1 connected 0-100", "1 connected 0-100 [7->-bb]"] {
+            assert!(!after(1, quiet).imports);
+            assert_ne!(after(1, quiet), after(2, quiet));
+        }
+        for open in ["1 connected 0-100 [150-<-bb]", "1 connected 0-100 [7->-cc] [150-<-bb]"] {
+            assert!(after(1, open).imports);
+            assert_eq!(after(1, open), after(2, open));
         }
     }
 
@@ -164,9 +201,7 @@ mod tests {
         assert_eq!(quiet.holders.keys().collect::<Vec<_>>(), ["aa", "bb", "dd"]);
         assert_eq!(quiet.holders["bb"], Some(Address::tcp("10.0.0.2", 2)));
         assert_eq!(quiet.holders["dd"], None);
-        assert!(quiet.peers.is_empty());
         let moving = view("r1", &nodes("1 connected 0-100 [7->-cc] [8->-cc] [150-<-bb]"));
-        assert_eq!(moving.peers, ["bb", "cc"]);
         assert_eq!(moving.holders["cc"], Some(Address::tcp("10.0.0.3", 3)));
     }
 
