@@ -49,11 +49,34 @@ pub(crate) fn run(checks: &Checks, seed: u64) {
             }
         }
     }
+    compactions(checks, seed);
     let unknown = counted(unknown, "write");
     say(format_args!(
         "  {number} faults set, {struck} struck; {unknown} ended with an unknown outcome"
     ));
     checks.check(struck > 0, || "no fault has struck".to_owned());
+}
+
+/// Makes the n-th call of each kind of a compaction fail.
+fn compactions(checks: &Checks, seed: u64) {
+    let runtime = runtime();
+    let mut failed = 0;
+    for call in [Call::Read, Call::Write, Call::SetLen, Call::Sync] {
+        for lasting in [false, true] {
+            for after in 0..CALLS {
+                let fault =
+                    Fault::of_next(call, io::ErrorKind::StorageFull).after(after).lasting(lasting);
+                let trial = Trial { fault, plan: Plan { seed, task: 0 } };
+                match runtime.block_on(trial.compact(checks)) {
+                    Ok(has_failed) => failed += usize::from(has_failed),
+                    Err(error) => {
+                        checks.check(false, || format!("compaction, {fault:?}: {error}"));
+                    }
+                }
+            }
+        }
+    }
+    checks.check(failed > 0, || "no compaction has failed".to_owned());
 }
 
 /// A store whose storage fails once or for a while.
@@ -135,6 +158,38 @@ impl Trial {
         let found = self.plan.find(&backend, count, 0).await;
         checks.check(found.is_ok(), || format!("{:?}, reopened: {}", self.fault, wrong(&found)));
         Ok(Seen { struck, unknown })
+    }
+
+    /// Compacts while the storage fails: nothing may be lost, whatever came of it.
+    async fn compact(&self, checks: &Checks) -> Result<bool, String> {
+        let storage = Arc::new(Simulated::default());
+        let what = |error: Error| format!("without a fault: {error}");
+        let store = Self::open(&storage).await.map_err(what)?;
+        let backend = store.open(Namespace::default()).map_err(what)?;
+        for number in 1..=BEFORE {
+            self.plan.make(&backend, number).await.map_err(what)?;
+        }
+        storage.set_fault(Some(self.fault));
+        let compacted = store.compact().await;
+        storage.set_fault(None);
+        if let Err(error) = &compacted {
+            self.check_error(checks, error);
+        }
+        let count = self.settle(checks, &backend, BEFORE, Outcome::NotApplied).await;
+        let mut made = self.plan.make(&backend, count + 1).await;
+        if made.is_err() {
+            made = self.plan.make(&backend, count + 1).await;
+        }
+        checks.check(made.is_ok(), || format!("{:?}: no write after a compaction", self.fault));
+        drop(store.close().await);
+        drop((backend, store));
+        let store = Self::open(&storage).await.map_err(|error| format!("reopening: {error}"))?;
+        let backend = store.open(Namespace::default()).map_err(what)?;
+        let found = self.plan.find(&backend, count + 1, 0).await;
+        checks.check(found.is_ok(), || {
+            format!("{:?}, compacted and reopened: {}", self.fault, wrong(&found))
+        });
+        Ok(compacted.is_err())
     }
 
     fn check_error(&self, checks: &Checks, error: &Error) {

@@ -123,6 +123,8 @@ impl History {
             for task in tasks {
                 task.await??;
             }
+            // The power may be cut while all of it is written anew, too.
+            store.compact().await?;
             Result::<_, Failure>::Ok(created)
         })?;
         let end = storage.operations();
