@@ -28,6 +28,8 @@ pub mod redis_messages;
 pub mod redis_sound;
 #[cfg(all(unix, feature = "servers"))]
 mod redis_stage;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_statectl;
 #[cfg(feature = "servers")]
 pub mod redis_watch;
 pub mod seeded;

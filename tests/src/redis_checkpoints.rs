@@ -13,7 +13,7 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 
 use crate::redis_stage::trial;
-use crate::servers::{Running, Setup};
+use crate::servers::Running;
 
 /// All tests of checkpoints on the servers of one setup.
 pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
