@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, its help, and what it does.
 
+pub(crate) mod compact;
 pub(crate) mod del;
 pub(crate) mod diff;
 pub(crate) mod export;
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, F
         Command::Export(arguments) => export::run(&arguments, context).await,
         Command::Import(arguments) => import::run(&arguments, context).await,
         Command::Info(arguments) => info::run(&arguments, context).await,
+        Command::Compact(arguments) => compact::run(&arguments, context).await,
         Command::Demo(arguments) => demo::run(&arguments, context).await,
         Command::DemoWorker(arguments) => demo::stream::child::run(&arguments, context).await,
         Command::DemoAgent(arguments) => demo::life::child::run(&arguments, context).await,

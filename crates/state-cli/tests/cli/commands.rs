@@ -267,3 +267,22 @@ fn help_teaches() {
     }
     assert!(bench.run_bare(["--version"]).ok().starts_with("statectl "));
 }
+
+#[test]
+fn a_file_becomes_as_small_as_what_it_holds() {
+    let bench = Bench::new();
+    for number in 0..8 {
+        bench.run(["put", &format!("gone:{number}"), "1"]).ok();
+    }
+    bench.run(["put", "kept", "1"]).ok();
+    for number in 0..8 {
+        bench.run(["del", &format!("gone:{number}")]).ok();
+    }
+    let sizes = bench.run(["compact", "--json"]).json();
+    let bytes = |name: &str| sizes[name].as_u64().unwrap();
+    assert!(bytes("bytes_after") < bytes("bytes_before"), "{sizes}");
+    assert_eq!(bench.run(["get", "kept"]).stdout, b"1");
+    assert!(bench.run(["compact"]).ok().contains("on disk, of"));
+    let refused = bench.run(["--store", "memory:", "compact"]).exits(2);
+    assert!(refused.contains("--store file:PATH"), "{refused}");
+}

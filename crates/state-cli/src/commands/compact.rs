@@ -1,0 +1,51 @@
+//! `statectl compact`: makes the file of a store small.
+
+use clap::Args;
+use indicatif::BinaryBytes;
+use serde::Serialize;
+
+use crate::context::{Access, Context};
+use crate::failure::{Answer, Failure};
+use crate::open::Store;
+
+/// Make the file of a store as small as it can be
+///
+/// Space that is freed is used again without it. It pays after much was deleted, and where many
+/// threads or prefixes have grown side by side. The whole file is written anew, and needs room for
+/// its largest table beside itself meanwhile; being interrupted loses nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  statectl compact
+  statectl --store file:agent.db compact --json")]
+pub(crate) struct Arguments {}
+
+#[derive(Serialize)]
+struct Document {
+    bytes_before: u64,
+    bytes_after: u64,
+}
+
+pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
+    let Store::File { store, .. } = context.open_store(Access::Existing).await? else {
+        return Err(Failure::usage(
+            "only the file of a store can be compacted",
+            "name one, `--store file:PATH`; a server looks after its memory itself",
+        ));
+    };
+    let backend = store.open(context.namespace()?)?;
+    let bytes_before = disk_bytes(&backend).await?;
+    store.compact().await?;
+    let bytes_after = disk_bytes(&backend).await?;
+    if context.output.json {
+        context.output.json(&Document { bytes_before, bytes_after })?;
+    } else {
+        let (before, after) = (BinaryBytes(bytes_before), BinaryBytes(bytes_after));
+        context.output.line(format_args!("{after} on disk, of {before} before"))?;
+    }
+    Ok(Answer::Yes)
+}
+
+async fn disk_bytes(backend: &dyn state_core::StateBackend) -> Result<u64, Failure> {
+    Ok(backend.memory_usage().await?.disk_bytes)
+}
