@@ -8,6 +8,7 @@ mod moves;
 mod pages;
 mod primaries;
 mod slots;
+mod threads;
 
 use libtest_mimic::{Failed, Trial};
 
@@ -28,11 +29,12 @@ const CALLS: [(&str, Check); 2] = [
 ];
 const REPLICAS: [(&str, Play); 1] =
     [("what_no_replica_has_is_lost_with_its_primary", control::loses)];
-const SLOTS: [(&str, Play); 5] = [
+const SLOTS: [(&str, Play); 6] = [
     ("moving_slots_are_not_noticed_by_callers", slots::load),
     ("pages_and_snapshots_see_keys_that_move_to_a_node_already_scanned", listings::behind),
     ("listings_see_every_key_while_slots_move", listings::storm),
     ("pages_see_every_key_wherever_a_move_begins_and_ends", pages::keys),
+    ("copies_of_a_thread_are_whole_while_its_slot_moves", threads::copies),
     ("pages_of_a_hash_see_every_field_when_its_slot_moves", pages::fields),
 ];
 /// In a cluster where a primary without slots stays one.
