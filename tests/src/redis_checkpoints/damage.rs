@@ -17,7 +17,7 @@ pub(super) fn lost_keys(stage: &Stage) -> Result<(), Failed> {
         let open = || {
             store.checkpoints(Namespace::default(), CheckpointOptions::new()).map_err(Failed::from)
         };
-        for part in ["head", "records", "order", "content", "writes"] {
+        for part in ["history", "order", "writes"] {
             let checkpoints = open()?;
             let mut list = "[]".to_owned();
             for number in 0..3 {

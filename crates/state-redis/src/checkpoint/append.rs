@@ -1,21 +1,18 @@
 //! Adding a checkpoint.
 
 use bytes::Bytes;
-use state_checkpoint::{
-    Append, Appended, Bases, Content, Life, TAIL_BYTES_MAX, open_segment, record_digest,
-    seal_segment,
-};
+use state_checkpoint::{Append, Appended, Bases, Content, Life, open_segment, seal_segment};
 use state_core::Result;
 use state_core::checkpoint::{Ownership, ThreadId};
 
 use super::Inner;
 use super::ask::{
-    Ask, TRIES, count, fence_args, flag, generation_text, random, read_generation, too_busy,
+    Ask, TRIES, count, fence_arg, flag, generation_text, random, read_generation, too_busy,
 };
 use super::index::Announced;
-use super::remember::Sealed;
 use super::scripts::{APPEND, Answer, Word};
 use crate::keys::inner;
+use crate::scripts::number as number_of;
 
 impl Inner {
     pub(super) async fn append_checkpoint(&self, append: &Append) -> Result<Appended> {
@@ -69,7 +66,7 @@ impl Inner {
                     }
                     indexed = Some(read_generation(&answer.text()?)?);
                 }
-                Word::Again => {}
+                Word::Again | Word::Same => {}
             }
         }
         Err(too_busy())
@@ -94,17 +91,16 @@ impl Inner {
             flag(may_create),
             flag(append.recreate),
         ];
-        args.extend(self.lifetime_args(append.lifetime));
-        args.extend(fence_args(&append.ownership));
+        args.push(self.lifetime_arg(append.lifetime));
+        args.push(fence_arg(&append.ownership));
         args.push(flag(append.ownership == Ownership::ParentIsLatest));
         args.push(append.parent.as_ref().map_or_else(Bytes::new, |id| text(id.as_str())));
+        args.push(flag(append.parent.as_ref().is_some_and(|parent| *parent < reference.id)));
         args.push(text(reference.namespace.as_str()));
         args.push(text(reference.id.as_str()));
-        args.push(Bytes::copy_from_slice(&record_digest(&append.record)?.to_le_bytes()));
         args.push(append.record.clone());
         args.push(append.run.as_ref().map_or_else(Bytes::new, |run| text(run)));
         args.push(indexed.map_or_else(Bytes::new, generation_text));
-        args.push(self.keys.whole_channel(&reference.thread));
         self.content_args(&reference.thread, &append.content, &mut args);
         args.push(count(append.versions.len()));
         for (place, body) in &append.versions {
@@ -116,11 +112,9 @@ impl Inner {
         Ok(args)
     }
 
-    /// The most bytes of the tail, a compressed segment that waits, and content.
+    /// A compressed segment that waits, and content.
     pub(super) fn content_args(&self, thread: &ThreadId, content: &Content, args: &mut Vec<Bytes>) {
-        let sealed = self.memory.take_sealed(thread);
-        args.push(count(TAIL_BYTES_MAX));
-        args.extend([sealed.generation, sealed.number, sealed.raw_bytes, sealed.frame]);
+        args.push(self.memory.take_sealed(thread));
         let raw = if content.frames.is_empty() { content.raw.clone() } else { Bytes::new() };
         args.push(raw);
         args.push(count(content.frames.len()));
@@ -153,17 +147,18 @@ impl Inner {
         run: Option<&std::sync::Arc<str>>,
         answer: &mut Answer,
     ) -> Result<()> {
-        let (number, full) = (answer.item()?, answer.item()?);
-        if !number.is_empty() {
-            let frame = seal_segment(&open_segment(&full)?, &self.options.compression)?;
-            if frame.len() < full.len() {
-                let raw_bytes = count(full.len());
-                let generation = generation_text(generation);
-                self.memory.keep_sealed(thread, Sealed { generation, number, raw_bytes, frame });
+        if let Some(number) = answer.next()? {
+            let full = answer.item()?;
+            if !number.is_empty() {
+                let frame = seal_segment(&open_segment(&full)?, &self.options.compression)?;
+                if frame.len() < full.len() {
+                    let sealed = sealed(generation, number_of(&number)?, full.len(), &frame);
+                    self.memory.keep_sealed(thread, sealed);
+                }
             }
-        }
-        if !answer.item()?.is_empty() {
-            self.index_all(thread, run).await?;
+            if !answer.item()?.is_empty() {
+                self.index_all(thread, run).await?;
+            }
         }
         self.memory.keep_thread(thread);
         Ok(())
@@ -173,6 +168,14 @@ impl Inner {
 /// A place as it is stored.
 pub(super) fn place_text(place: u64) -> Bytes {
     Bytes::copy_from_slice(&place.to_le_bytes())
+}
+
+/// A compressed segment for the place of a raw one, as scripts take it.
+fn sealed(generation: u64, number: u32, raw_bytes: usize, frame: &[u8]) -> Bytes {
+    let raw_bytes = u16::try_from(raw_bytes).unwrap_or_default();
+    let generation = generation_text(generation);
+    let (number, raw_bytes) = (number.to_le_bytes(), raw_bytes.to_le_bytes());
+    [generation.as_ref(), &number, &raw_bytes, frame].concat().into()
 }
 
 /// Whether a change failed and certainly wrote nothing.

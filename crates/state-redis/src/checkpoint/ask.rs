@@ -89,29 +89,38 @@ impl Inner {
         self.keys.of(thread)
     }
 
-    /// Mode, milliseconds and default of a lifetime, as scripts take them.
-    pub(super) fn lifetime_args(&self, lifetime: ThreadLifetime) -> [Bytes; 3] {
-        let (mode, ms) = match lifetime {
-            ThreadLifetime::Keep => ("k", Bytes::new()),
-            ThreadLifetime::Pinned => ("p", Bytes::new()),
-            ThreadLifetime::After(lifetime) => ("a", milliseconds(lifetime)),
-            _ => ("d", Bytes::new()),
+    /// A lifetime as scripts take it: a letter and milliseconds, or nothing for the default where
+    /// there is none.
+    pub(super) fn lifetime_arg(&self, lifetime: ThreadLifetime) -> Bytes {
+        let (mode, lifetime) = match lifetime {
+            ThreadLifetime::Keep => ("k", self.options.lifetime),
+            ThreadLifetime::Pinned => ("p", None),
+            ThreadLifetime::After(lifetime) => ("a", Some(lifetime)),
+            _ if self.options.lifetime.is_none() => return Bytes::new(),
+            _ => ("d", self.options.lifetime),
         };
-        let default = self.options.lifetime.map_or_else(Bytes::new, milliseconds);
-        [Bytes::from_static(mode.as_bytes()), ms, default]
+        let ms = lifetime.map(whole_ms).map_or_else(String::new, |ms| ms.to_string());
+        Bytes::from(format!("{mode}{ms}"))
     }
 }
 
-/// The lease and the token of an owner, as scripts take them; empty without one.
-pub(super) fn fence_args(ownership: &Ownership) -> [Bytes; 2] {
+/// The token and the lease of an owner, as scripts take them; empty without one.
+pub(super) fn fence_arg(ownership: &Ownership) -> Bytes {
     match ownership {
-        Ownership::Holder(fence) => [lease_name(&fence.lease), decimal(fence.token.get())],
-        _ => [Bytes::new(), Bytes::new()],
+        Ownership::Holder(fence) => {
+            let token = format!("{}:", fence.token.get());
+            [token.as_bytes(), lease_name(&fence.lease).as_ref()].concat().into()
+        }
+        _ => Bytes::new(),
     }
+}
+
+fn whole_ms(lifetime: Duration) -> u128 {
+    lifetime.as_nanos().div_ceil(1_000_000)
 }
 
 pub(super) fn milliseconds(lifetime: Duration) -> Bytes {
-    Bytes::from(lifetime.as_nanos().div_ceil(1_000_000).to_string())
+    Bytes::from(whole_ms(lifetime).to_string())
 }
 
 pub(super) fn decimal(number: u64) -> Bytes {

@@ -8,11 +8,9 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
-use state_checkpoint::{
-    CopyRecords, CopyThread, PagePosition, ReadPage, open_segment, rebind_record, seal_segment,
-};
+use state_checkpoint::{CopyRecords, CopyThread, open_segment, rebind_record, seal_segment};
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace};
-use state_core::{Consistency, Error, Result};
+use state_core::{Error, Result};
 
 use super::Inner;
 use super::answer::{RecordRow, WriteRow, split_descriptions};
@@ -26,16 +24,14 @@ use crate::keys::{inner, read_place};
 /// The most rows and bytes of a step.
 const STEP_ROWS_MAX: usize = 500;
 const STEP_BYTES_MAX: usize = 1 << 20;
-/// Records and fields that are read at once.
-const READ_RECORDS: usize = 200;
+/// Fields that are read at once, about.
 const READ_FIELDS: usize = 32;
 /// How long an unfinished copy is left alone when its maker gives no sign of life: 10 minutes.
 const UNFINISHED_MS: u64 = 600_000;
 /// What tells the keys of a thread apart in a step; also their place among the keys.
-const RECORDS: u8 = 2;
-const ORDER: u8 = 3;
-const CONTENT: u8 = 4;
-const WRITES: u8 = 5;
+const HISTORY: u8 = 1;
+const ORDER: u8 = 2;
+const WRITES: u8 = 3;
 
 /// A copy that is being made.
 struct Copy<'a> {
@@ -105,10 +101,7 @@ impl Inner {
         for run in copy.source.runs.clone() {
             copy.add(ORDER, [b"r", inner(&run).as_ref()].concat().into(), Bytes::new());
         }
-        let all = self.copy_content(&mut copy).await?
-            && self.copy_records(&mut copy, false).await?
-            && self.copy_records(&mut copy, true).await?
-            && self.copy_writes(&mut copy).await?;
+        let all = self.copy_history(&mut copy).await? && self.copy_writes(&mut copy).await?;
         if !all {
             return Ok(None);
         }
@@ -119,35 +112,6 @@ impl Inner {
             return Ok(None);
         }
         self.show(&copy).await
-    }
-
-    async fn copy_records(&self, copy: &mut Copy<'_>, hidden: bool) -> Result<bool> {
-        let mut position = PagePosition::Newest;
-        loop {
-            let page = ReadPage {
-                thread: &copy.request.from,
-                namespace: None,
-                id: None,
-                position,
-                limit: READ_RECORDS,
-                writes: false,
-                values: false,
-                hidden,
-                consistency: Consistency::Strong,
-            };
-            let page = self.raw_page(&page).await?;
-            let Some(page) = page.filter(|page| page.life == copy.source.life) else {
-                return Ok(false);
-            };
-            for found in page.rows {
-                copy.take_record(&found.place, &found.row, hidden)?;
-                self.stage(copy, false).await?;
-            }
-            match page.next {
-                Some(next) => position = next,
-                None => return Ok(true),
-            }
-        }
     }
 
     async fn copy_writes(&self, copy: &mut Copy<'_>) -> Result<bool> {
@@ -164,7 +128,7 @@ impl Inner {
         }
     }
 
-    async fn copy_content(&self, copy: &mut Copy<'_>) -> Result<bool> {
+    async fn copy_history(&self, copy: &mut Copy<'_>) -> Result<bool> {
         let mut cursor = Some(Bytes::from_static(b"0"));
         while let Some(at) = cursor {
             let (from, life) = (&copy.request.from, copy.source.life);
@@ -173,7 +137,7 @@ impl Inner {
             cursor = step.next;
             let mut items = step.fields.into_iter();
             while let (Some(field), Some(value)) = (items.next(), items.next()) {
-                self.take_content(copy, field, value)?;
+                self.take_field(copy, field, value)?;
                 self.stage(copy, false).await?;
             }
         }
@@ -181,8 +145,11 @@ impl Inner {
     }
 
     /// Takes over what was there when the copy began.
-    fn take_content(&self, copy: &mut Copy<'_>, field: Bytes, value: Bytes) -> Result<()> {
+    fn take_field(&self, copy: &mut Copy<'_>, field: Bytes, value: Bytes) -> Result<()> {
         let value = match Field::read(&field)? {
+            Field::Record { place, hidden } => {
+                return copy.take_record(&field.slice_ref(place), &value, hidden);
+            }
             Field::Segment(number) if number >= copy.source.segments.max(copy.source.tail + 1) => {
                 return Ok(());
             }
@@ -210,7 +177,7 @@ impl Inner {
             }
         };
         if !value.is_empty() {
-            copy.add(CONTENT, field, value);
+            copy.add(HISTORY, field, value);
         }
         Ok(())
     }
@@ -233,10 +200,8 @@ impl Inner {
         let all = matches!(copy.request.records, CopyRecords::All);
         let wait = self.acks(copy.request.acks)?;
         let mut keys = self.keys_of(to);
-        keys.extend(copy.keys.get(1..5).unwrap_or_default().iter().cloned());
-        let mut args = vec![copy.generation.clone()];
-        args.extend(self.lifetime_args(copy.request.lifetime));
-        args.push(self.keys.whole_channel(to));
+        keys.extend(copy.keys.get(..3).unwrap_or_default().iter().cloned());
+        let mut args = vec![copy.generation.clone(), self.lifetime_arg(copy.request.lifetime)];
         for number in [
             u64::from(!all),
             copy.source.versions,
@@ -248,9 +213,10 @@ impl Inner {
         ] {
             args.push(decimal(number));
         }
-        for key in [RECORDS, ORDER, CONTENT, WRITES] {
-            // The generation stands in each key as well.
-            args.push(count(copy.names.get(&key).map_or(0, |names| names.len() + 1)));
+        for key in [HISTORY, ORDER, WRITES] {
+            // The generation stands in the others as well, and the head comes at the end.
+            let more = usize::from(key != HISTORY);
+            args.push(count(copy.names.get(&key).map_or(0, |names| names.len() + more)));
         }
         for (namespace, id) in &copy.latest {
             args.extend([inner(namespace.as_str()), inner(id.as_str())]);
@@ -289,15 +255,16 @@ impl Inner {
 }
 
 impl Copy<'_> {
-    fn add(&mut self, key: u8, name: Bytes, value: Bytes) {
+    /// Adds a row; `false` where it is there already: a step through a history may tell a field twice.
+    fn add(&mut self, key: u8, name: Bytes, value: Bytes) -> bool {
         if !self.names.entry(key).or_default().insert(name.clone()) {
-            // A step through content may tell a field twice.
-            return;
+            return false;
         }
         let size = name.len() + value.len();
         self.bytes += size as u64;
         self.row_bytes += size;
         self.rows.extend([Bytes::from(key.to_string()), name, value]);
+        true
     }
 
     fn take_record(&mut self, place: &Bytes, row: &Bytes, hidden: bool) -> Result<()> {
@@ -310,7 +277,9 @@ impl Copy<'_> {
         let body = rebind_record(&read.part.body, from, to, &namespace, &id)?;
         let letter: &[u8] = if hidden { b"k" } else { b"c" };
         let name = Bytes::from([letter, place.as_ref()].concat());
-        self.add(RECORDS, name.clone(), RecordRow::rewrite(row, &body)?);
+        if !self.add(HISTORY, name.clone(), RecordRow::rewrite(row, &body)?) {
+            return Ok(());
+        }
         self.add(ORDER, name, Bytes::new());
         if hidden {
             self.hidden += 1;

@@ -9,7 +9,7 @@ use state_core::checkpoint::{DeleteThread, ListThreads, ThreadId, ThreadSummary}
 use state_core::{Error, ErrorKind, Expires, Page, PageToken, Result, Timestamp};
 
 use super::Inner;
-use super::ask::{Ask, TRIES, count, fence_args, flag, milliseconds, read_generation, too_busy};
+use super::ask::{Ask, TRIES, count, fence_arg, flag, milliseconds, read_generation, too_busy};
 use super::index::Entry;
 use super::scripts::{DELETE, LOOK, Word};
 use crate::backend::role;
@@ -82,7 +82,7 @@ impl Inner {
                 (Timestamp::from_unix_ms(end), Duration::from_millis(left.max(1)));
             look.expires = Expires::At { deadline, remaining };
         }
-        look.pinned = !answer.item()?.is_empty();
+        look.pinned = answer.item()?.as_ref() == b"1";
         for run in answer.list()? {
             let run = bytes(run)?;
             let text = run.strip_prefix(b"r").and_then(read_inner);
@@ -129,9 +129,8 @@ impl Inner {
                 Err(error) => return Err(error),
             };
             let entries = self.entries_of(thread, &runs).await?;
-            let mut args = fence_args(&delete.ownership).to_vec();
+            let mut args = vec![fence_arg(&delete.ownership)];
             args.push(delete.tombstone.map_or_else(Bytes::new, milliseconds));
-            args.push(self.keys.whole_channel(thread));
             args.extend([known, flag(empty)]);
             let ask = Ask::change(&DELETE, self.keys_of(thread), args).with_wait(wait);
             let mut answer = self.ask(ask).await?;

@@ -10,6 +10,7 @@ use super::ask::{Ask, decimal, flag, generation_text, read_generation};
 use super::scripts::{LOAD, Word, damaged};
 use crate::backend::role;
 use crate::keys::{inner, read_inner};
+use crate::scripts::unlike;
 
 impl Inner {
     pub(super) async fn load_checkpoint(&self, load: Load<'_>) -> Result<Option<Loaded>> {
@@ -34,6 +35,11 @@ impl Inner {
         let mut answer = self.ask(ask).await?;
         if answer.word == Word::Absent {
             return Ok(None);
+        }
+        if answer.word == Word::Same {
+            let (life, id) = load.known.ok_or_else(unlike)?;
+            let (id, writes, values) = (id.clone(), Vec::new(), Values::default());
+            return Ok(Some(Loaded { life, id, record: None, writes, values }));
         }
         let generation = read_generation(&answer.text()?)?;
         let life = Life { generation, epoch: answer.number()? };

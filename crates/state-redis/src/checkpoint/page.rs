@@ -13,40 +13,8 @@ use crate::backend::role;
 use crate::keys::{inner, read_place};
 use crate::scripts::{bytes, unlike};
 
-/// A record of a page as it is stored.
-#[derive(Debug)]
-pub(super) struct PageRow {
-    /// Id and namespace.
-    pub(super) place: Bytes,
-    pub(super) row: Bytes,
-    writes: Vec<Value>,
-}
-
-/// A page as it is stored.
-#[derive(Debug)]
-pub(super) struct RawPage {
-    pub(super) life: Life,
-    serial: u64,
-    pub(super) next: Option<PagePosition>,
-    pub(super) rows: Vec<PageRow>,
-    values: Values,
-}
-
 impl Inner {
     pub(super) async fn read_page(&self, page: ReadPage<'_>) -> Result<Option<RecordPage>> {
-        let Some(raw) = self.raw_page(&page).await? else { return Ok(None) };
-        let mut records = Vec::with_capacity(raw.rows.len());
-        for found in raw.rows {
-            let (namespace, id) = read_place(&found.place).ok_or_else(damaged)?;
-            let record = RecordRow::read(&found.row)?.part;
-            let writes = writes(found.writes)?;
-            records.push(StoredRecord { namespace, id, record, writes });
-        }
-        let (life, serial, next, values) = (raw.life, raw.serial, raw.next, raw.values);
-        Ok(Some(RecordPage { life, serial, records, next, values }))
-    }
-
-    pub(super) async fn raw_page(&self, page: &ReadPage<'_>) -> Result<Option<RawPage>> {
         let text = inner;
         let namespace = page.namespace.map_or_else(Bytes::new, |name| text(name.as_str()));
         let (position, id, after) = match &page.position {
@@ -86,13 +54,16 @@ impl Inner {
         };
         let (versions, segments) = (descriptions(answer.list()?)?, segments(answer.list()?)?);
         let values = Values { versions, segments, found: Vec::new() };
-        let rows = answer.rest().map(read_row).collect::<Result<_>>()?;
-        Ok(Some(RawPage { life, serial, next, rows, values }))
+        let records = answer.rest().map(read_record).collect::<Result<_>>()?;
+        Ok(Some(RecordPage { life, serial, records, next, values }))
     }
 }
 
-fn read_row(value: Value) -> Result<PageRow> {
+fn read_record(value: Value) -> Result<StoredRecord> {
     let mut items = list(value)?.into_iter();
     let mut next = || items.next().ok_or_else(unlike);
-    Ok(PageRow { place: bytes(next()?)?, row: bytes(next()?)?, writes: list(next()?)? })
+    let (place, row, members) = (bytes(next()?)?, bytes(next()?)?, list(next()?)?);
+    let (namespace, id) = read_place(&place).ok_or_else(damaged)?;
+    let record = RecordRow::read(&row)?.part;
+    Ok(StoredRecord { namespace, id, record, writes: writes(members)? })
 }

@@ -13,22 +13,15 @@ const RUNS_MAX: usize = 100_000;
 /// The most segments that wait to be sent, of 4 KiB at most each.
 const SEALED_MAX: usize = 1_000;
 
-/// A compressed segment for the place of a raw one; it goes with the next change of its thread.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sealed {
-    pub(super) generation: Bytes,
-    pub(super) number: Bytes,
-    pub(super) raw_bytes: Bytes,
-    pub(super) frame: Bytes,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Threads that are in the index.
     threads: Mutex<HashSet<ThreadId>>,
     /// Runs that are in the index, by the generation of their thread.
     runs: Mutex<HashSet<(u64, Arc<str>)>>,
-    sealed: Mutex<HashMap<ThreadId, Sealed>>,
+    /// Compressed segments for the places of raw ones, as scripts take them; each goes with the next
+    /// change of its thread.
+    sealed: Mutex<HashMap<ThreadId, Bytes>>,
 }
 
 impl Memory {
@@ -56,7 +49,7 @@ impl Memory {
         runs.insert((generation, Arc::clone(run)));
     }
 
-    pub(super) fn keep_sealed(&self, thread: &ThreadId, sealed: Sealed) {
+    pub(super) fn keep_sealed(&self, thread: &ThreadId, sealed: Bytes) {
         let mut all = self.sealed.lock();
         if all.len() >= SEALED_MAX {
             all.clear();
@@ -64,7 +57,7 @@ impl Memory {
         all.insert(thread.clone(), sealed);
     }
 
-    pub(super) fn take_sealed(&self, thread: &ThreadId) -> Sealed {
+    pub(super) fn take_sealed(&self, thread: &ThreadId) -> Bytes {
         self.sealed.lock().remove(thread).unwrap_or_default()
     }
 

@@ -5,7 +5,7 @@ use state_core::Result;
 use state_core::checkpoint::DeleteThread;
 
 use super::Inner;
-use super::ask::{Ask, count, decimal, fence_args, generation_text};
+use super::ask::{Ask, count, decimal, fence_arg, generation_text};
 use super::scripts::{REMOVE, Word};
 use crate::keys::place;
 
@@ -23,8 +23,7 @@ impl Inner {
         // Each step raises the epoch.
         for (epoch, (places, go)) in (remove.life.epoch..).zip(steps) {
             let mut args = vec![generation_text(remove.life.generation), decimal(epoch)];
-            args.extend(fence_args(&remove.ownership));
-            args.push(self.keys.whole_channel(thread));
+            args.push(fence_arg(&remove.ownership));
             args.push(count(if go { places.len() } else { 0 }));
             args.extend(places.iter().map(|(namespace, id)| place(namespace, id)));
             let ask = Ask::change(&REMOVE, self.keys_of(thread), args).with_wait(wait);

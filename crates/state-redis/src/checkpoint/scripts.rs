@@ -8,30 +8,31 @@ use crate::client::Script;
 use crate::scripts::{bytes, number, unlike};
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)+) => {
+    ($($name:ident = $file:literal $(, $part:literal)*;)+) => {
         $(pub(super) static $name: Script = Script::new(
             $file,
             concat!(
                 include_str!("../scripts/thread.lua"),
-                include_str!(concat!("../scripts/", $file, ".lua"))
+                $(include_str!(concat!("../scripts/thread_", $part, ".lua")),)*
             ),
         );)+
     };
 }
 
+// Each with the parts that it needs, behind what all share.
 scripts! {
-    APPEND = "thread_append";
-    WRITES = "thread_writes";
-    LOAD = "thread_load";
-    VALUES = "thread_values";
-    PAGE = "thread_page";
-    ALL_WRITES = "thread_all_writes";
-    REMOVE = "thread_remove";
-    SWEEP = "thread_sweep";
-    LOOK = "thread_look";
-    DELETE = "thread_delete";
-    STAGE = "thread_stage";
-    SHOW = "thread_show";
+    APPEND = "thread_append", "change", "content_add", "places", "below", "append";
+    WRITES = "thread_writes", "change", "content_add", "writes";
+    LOAD = "thread_load", "load", "send", "load_sent";
+    VALUES = "thread_values", "places", "send", "values";
+    PAGE = "thread_page", "below", "send", "page";
+    ALL_WRITES = "thread_all_writes", "all_writes";
+    REMOVE = "thread_remove", "change", "send", "remove";
+    SWEEP = "thread_sweep", "change", "sweep";
+    LOOK = "thread_look", "look";
+    DELETE = "thread_delete", "change", "delete";
+    STAGE = "thread_stage", "stage";
+    SHOW = "thread_show", "change", "show";
 }
 
 pub(super) static CONTENT: Script = Script::new(
@@ -53,6 +54,7 @@ pub(super) static INDEX_PAGE: Script =
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Word {
     Ok,
+    Same,
     Existed,
     Stale,
     Absent,
@@ -75,6 +77,7 @@ impl Answer {
         let word = bytes(items.next().ok_or_else(unlike)?)?;
         let word = match word.as_ref() {
             b"ok" => Word::Ok,
+            b"same" => Word::Same,
             b"existed" => Word::Existed,
             b"stale" => Word::Stale,
             b"absent" => Word::Absent,
@@ -87,6 +90,10 @@ impl Answer {
             }
             b"full" => return Err(full(&bytes(items.next().ok_or_else(unlike)?)?)),
             b"corrupt" => return Err(damaged()),
+            b"later" => {
+                let message = "a later version has written the thread";
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
             _ => return Err(unlike()),
         };
         Ok(Self { word, items })
@@ -115,6 +122,11 @@ impl Answer {
     /// The next item, a list of texts.
     pub(super) fn all_bytes(&mut self) -> Result<Vec<Bytes>> {
         self.list()?.into_iter().map(bytes).collect()
+    }
+
+    /// The next item where there is one.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>> {
+        self.items.next().map(bytes).transpose()
     }
 
     /// All items that are left.
@@ -159,4 +171,19 @@ fn full(what: &[u8]) -> Error {
         _ => "the content of the thread has had 2^32 segments: go on with a copy of it",
     };
     Error::new(ErrorKind::TooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use state_checkpoint::TAIL_BYTES_MAX;
+
+    use crate::checkpoint::sweep::BLOCK_ITEMS;
+
+    #[test]
+    fn scripts_and_crates_agree_on_sizes() {
+        let shared = include_str!("../scripts/thread.lua");
+        assert!(shared.contains(&format!("\nlocal BLOCK = {BLOCK_ITEMS}\n")));
+        let content = include_str!("../scripts/thread_change.lua");
+        assert!(content.contains(&format!("\nlocal TAIL_BYTES_MAX = {TAIL_BYTES_MAX}\n")));
+    }
 }

@@ -9,12 +9,12 @@ use super::Inner;
 use super::ask::{Ask, count, decimal, flag, generation_text};
 use super::scripts::{CONTENT, SWEEP, Word, damaged};
 
-/// Descriptions of a row.
-pub(super) const BLOCK_ITEMS: u64 = 64;
+/// Descriptions of a row; the scripts know it, too.
+pub(super) const BLOCK_ITEMS: u64 = 16;
 /// About how many fields are looked at in a step.
 const FIELDS: usize = 256;
 
-/// A step through the content of a thread.
+/// A step through what a thread holds.
 #[derive(Debug)]
 pub(super) struct ContentStep {
     /// Where it goes on; `None` at the end.
@@ -24,7 +24,8 @@ pub(super) struct ContentStep {
 }
 
 impl Inner {
-    /// One step; `None` when the thread has another life, or has changed, since.
+    /// One step, through the names of segments and descriptions, or through all with its values;
+    /// `None` when the thread has another life, or has changed, since.
     pub(super) async fn content_step(
         &self,
         thread: &ThreadId,
@@ -68,7 +69,7 @@ impl Inner {
                             blocks.extend([decimal(number), kept.into()]);
                         }
                     }
-                    Field::Segment(_) | Field::Places => {}
+                    Field::Segment(_) | Field::Places | Field::Record { .. } => {}
                 }
             }
             if segments.is_empty() && blocks.is_empty() {
@@ -76,8 +77,7 @@ impl Inner {
             }
             let (generation, epoch) =
                 (generation_text(keep.life.generation), decimal(keep.life.epoch));
-            let channel = self.keys.whole_channel(thread);
-            let mut args = vec![generation, epoch, decimal(serial), channel, count(segments.len())];
+            let mut args = vec![generation, epoch, decimal(serial), count(segments.len())];
             args.extend(segments);
             args.extend(blocks);
             let mut answer = self.ask(Ask::change(&SWEEP, self.keys_of(thread), args)).await?;
@@ -90,16 +90,21 @@ impl Inner {
     }
 }
 
-/// What a field of the content holds.
+/// What a field of the history holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Field {
+pub(super) enum Field<'a> {
     Segment(u64),
     Block(u64),
     Places,
+    /// Of the checkpoint at this place.
+    Record {
+        place: &'a [u8],
+        hidden: bool,
+    },
 }
 
-impl Field {
-    pub(super) fn read(field: &[u8]) -> Result<Self> {
+impl<'a> Field<'a> {
+    pub(super) fn read(field: &'a [u8]) -> Result<Self> {
         let (kind, rest) = field.split_first().ok_or_else(damaged)?;
         let number = || {
             let text = std::str::from_utf8(rest).ok();
@@ -109,6 +114,7 @@ impl Field {
             b's' => number().map(Self::Segment),
             b'd' => number().map(Self::Block),
             b'p' => Ok(Self::Places),
+            b'c' | b'k' => Ok(Self::Record { place: rest, hidden: *kind == b'k' }),
             _ => Err(damaged()),
         }
     }

@@ -9,7 +9,7 @@ use super::Inner;
 use super::answer::WriteRow;
 use super::append::refused;
 use super::ask::{
-    Ask, TRIES, decimal, fence_args, flag, generation_text, random, read_generation, too_busy,
+    Ask, TRIES, decimal, fence_arg, flag, generation_text, random, read_generation, too_busy,
 };
 use super::index::Announced;
 use super::scripts::{ALL_WRITES, WRITES, Word};
@@ -55,12 +55,11 @@ impl Inner {
     fn writes_args(&self, append: &AppendWrites, may_create: bool) -> Result<Vec<Bytes>> {
         let reference = &append.reference;
         let mut args = vec![generation_text(random()?), flag(may_create), flag(append.recreate)];
-        args.extend(self.lifetime_args(append.lifetime));
-        args.extend(fence_args(&append.ownership));
+        args.push(self.lifetime_arg(append.lifetime));
+        args.push(fence_arg(&append.ownership));
         args.push(flag(append.ownership == Ownership::ParentIsLatest));
         args.push(inner(reference.namespace.as_str()));
         args.push(inner(reference.id.as_str()));
-        args.push(self.keys.whole_channel(&reference.thread));
         self.content_args(&reference.thread, &append.content, &mut args);
         for write in &append.writes {
             args.push(inner(&write.task));

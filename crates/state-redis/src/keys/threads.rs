@@ -12,6 +12,8 @@ use super::{Buckets, base, escape_tag, unescape, until_brace};
 
 /// Over how many keys the index of threads is spread.
 pub(crate) const INDEXES: u16 = 16;
+/// What the keys of a thread hold.
+const PARTS: [&str; 4] = ["history", "order", "writes", "deleted"];
 
 /// Builds the keys of the threads of one namespace.
 #[derive(Clone, Debug)]
@@ -30,16 +32,14 @@ impl ThreadKeys {
         Self { base, prefix, buckets: Buckets::new(INDEXES) }
     }
 
-    /// The keys of a thread: head, records, order, content, writes, tombstone.
+    /// The keys of a thread: history, order, writes, tombstone.
     pub(crate) fn of(&self, thread: &ThreadId) -> Vec<Bytes> {
-        let parts = ["head", "records", "order", "content", "writes", "deleted"];
-        parts.map(|part| self.part(thread, part)).to_vec()
+        PARTS.map(|part| self.part(thread, part)).to_vec()
     }
 
-    /// The keys of a thread that a copy is staged under; the first and the last are never used.
+    /// The keys of a thread that a copy is staged under; the last is never used.
     pub(crate) fn staged(&self, thread: &ThreadId, generation: &str) -> Vec<Bytes> {
-        let parts = ["head", "records", "order", "content", "writes", "deleted"];
-        parts.map(|part| self.part(thread, &format!("copy:{generation}:{part}"))).to_vec()
+        PARTS.map(|part| self.part(thread, &format!("copy:{generation}:{part}"))).to_vec()
     }
 
     fn part(&self, thread: &ThreadId, part: &str) -> Bytes {
@@ -72,15 +72,10 @@ impl ThreadKeys {
         self.tagged(b'r', run.as_bytes(), "")
     }
 
-    /// The channel of a thread, without the prefix.
+    /// The channel of a thread, without the prefix: what the names of its keys begin with.
     pub(crate) fn channel(&self, thread: &ThreadId) -> Bytes {
         let whole = self.tagged(b't', thread.as_str().as_bytes(), "");
         whole.slice(self.prefix.min(whole.len())..)
-    }
-
-    /// The channel of a thread as the server knows it.
-    pub(crate) fn whole_channel(&self, thread: &ThreadId) -> Bytes {
-        self.tagged(b't', thread.as_str().as_bytes(), "")
     }
 
     /// What the channels of all threads begin with, without the prefix.
@@ -182,7 +177,7 @@ mod tests {
             assert_eq!(keys.thread_of(&keys.channel(&thread)), Some(thread));
         }
         let key = keys.of(&ThreadId::new("chat 1")).swap_remove(0);
-        assert_eq!(key, "state:n:t:{chat 1}head");
+        assert_eq!(key, "state:n:t:{chat 1}history");
     }
 
     #[test]

@@ -1,98 +1,109 @@
 -- Adds a checkpoint to a thread.
 -- KEYS: as in thread.lua.
 -- ARGV: 1 generation of a new thread, 2 and 3 generation and epoch that older numbers are of ('' for none), 4 whether the
---       thread may be made ('1'), 5 whether a tombstone is passed over ('1'), 6 to 8 lifetime: mode, milliseconds, default,
---       9 lease, 10 token, 11 whether the parent must be the latest ('1'), 12 parent, 13 namespace, 14 id, 15 digest,
---       16 record, 17 run, 18 generation in which the run is in its index, 19 channel, 20 most bytes of the tail,
---       21 to 24 compressed segment: generation, number, bytes of the raw one, frame, 25 raw content, then lists, each after
---       its length: frames; versions, place and description each; places without a value.
--- Returns: {'ok', generation, epoch, version, segment, offset, full segment, its bytes, whether the thread was
---          made ('1')} | {'existed'} | {'stale'} |
+--       thread may be made ('1'), 5 whether a tombstone is passed over ('1'), 6 lifetime, 7 fence, 8 whether the parent must be
+--       the latest ('1'), 9 parent, 10 whether the id is greater ('1'), 11 namespace, 12 id, 13 record, 14 run, 15 generation in
+--       which the run is in its index, 16 compressed segment or '', 17 raw content, then lists, each after its length:
+--       frames; versions, place and description each; places without a value.
+-- Returns: {'ok', generation, epoch, version, segment, offset}, then where that is so: the number of a tail that is full ('' for
+--          none), its bytes, whether the thread was made ('1') | {'existed'} | {'stale'} |
 --          {'absent'}: it may not be made | {'unindexed', generation}: the run comes first | {'conflict', reason} |
---          {'fenced'} | {'full', what} | {'corrupt'}.
+--          {'fenced'} | {'full', what} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script.
-local place = ARGV[14] .. '\0' .. ARGV[13]
-local head = read_head()
+local namespace, id, record, run, raw = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[17]
+local place = id .. '\0' .. namespace
+local name, latest_field = 'c' .. place, 'latest:' .. namespace
+local head, found, bad = see(name, latest_field)
+if bad then return {bad} end
 if ARGV[2] ~= '' and not lives(head, ARGV[2], ARGV[3]) then return {'stale'} end
-local buried = false
-if head then
-  if not whole(head) then return {'corrupt'} end
-else
+local made, buried = not head, false
+if made then
   buried = redis.call('EXISTS', TOMBSTONE) == 1
   if buried and ARGV[5] ~= '1' then return {'conflict', 'deleted'} end
-  if orphaned() then return {'corrupt'} end
   head = new_head(ARGV[1])
 end
-local no = refused(head, ARGV[9], ARGV[10])
-if no then return no end
-local there = redis.call('HGET', RECORDS, 'c' .. place)
-if there then
-  if string.sub(there, 14, 21) == ARGV[15] then return {'existed'} end
+if ARGV[7] ~= '' then
+  local no = refused(head, ARGV[7])
+  if no then return no end
+end
+if found[2] then
+  -- The digest of what was put.
+  if string.sub(found[2], 14, 21) == string.sub(record, 2, 9) then return {'existed'} end
   return {'conflict', 'id'}
 end
-local latest = redis.call('HGET', HEAD, 'latest:' .. ARGV[13])
-if ARGV[11] == '1' and (latest or '') ~= ARGV[12] then return {'conflict', 'parent'} end
-if head.new and ARGV[4] ~= '1' then return {'absent'} end
-local run = ARGV[17]
-if run ~= '' and redis.call('ZSCORE', ORDER, 'r' .. run) then run = '' end
-if run ~= '' and not head.new and ARGV[18] ~= head.generation then return {'unindexed', head.generation} end
-local tail, sound = read_tail(head, ARGV[25])
-if not sound then return {'corrupt'} end
-local frames, at = {}, 27
-for i = 1, tonumber(ARGV[26]) do frames[i] = ARGV[at]; at = at + 1 end
+local latest = found[3]
+if ARGV[8] == '1' and (latest or '') ~= ARGV[9] then return {'conflict', 'parent'} end
+if made and ARGV[4] ~= '1' then return {'absent'} end
+if run ~= '' then
+  if redis.call('ZSCORE', ORDER, 'r' .. run) then
+    run = ''
+  elseif not made and ARGV[15] ~= head[GENERATION] then
+    return {'unindexed', head[GENERATION]}
+  end
+end
+local frames, at = {}, 19
+for i = 1, tonumber(ARGV[18]) do frames[i] = ARGV[at]; at = at + 1 end
 local count = tonumber(ARGV[at])
-local first = head.versions
+local first = head[VERSIONS]
 if first + count >= 2147483647 then return {'full', 'versions'} end
-if head.segments + #frames >= 4294967295 then return {'full', 'segments'} end
-local block, row = math.floor(first / 64), nil
-if first % 64 > 0 then
-  row = redis.call('HGET', CONTENT, 'd' .. text(block))
+if head[SEGMENTS] + #frames >= 4294967295 then return {'full', 'segments'} end
+
+-- Rows that are added to: the end of the log, the open block of descriptions, and versions by place, the first of which is
+-- read with the others.
+local block, level, row, before = math.floor(first / BLOCK), level_of(first), '', nil
+local block_field = 'd' .. block
+local place_by, place_field = ARGV[at + 1] or '', ''
+if count > 0 and place_by ~= '' then place_field = places_row(level, place_by) end
+local old = redis.call('HMGET', HISTORY, 'recent', block_field, place_field)
+local tail = read_tail(head, raw, old[1])
+if not tail then return {'corrupt'} end
+if first % BLOCK > 0 then
+  row = old[2]
   if not row then return {'corrupt'} end
+  before = #row
 end
 
-live(head, ARGV[6], ARGV[7], ARGV[8])
+if ARGV[6] ~= '' or head[LIFETIME_MS] > 0 then live(head, made, ARGV[6]) end
 if buried then redis.call('UNLINK', TOMBSTONE) end
-raise(head, ARGV[9], ARGV[10])
-if head.checkpoints + head.hidden == 0 then
-  mark(head, RECORDS)
-  mark(head, ORDER)
-end
-local bare = is_bare(head)
-seal(head, ARGV[21], ARGV[22], ARGV[23], ARGV[24])
-local segment, offset = add_content(head, ARGV[25], frames, tail, tonumber(ARGV[20]))
-local level = level_of(first)
+if ARGV[7] ~= '' then raise(head, ARGV[7]) end
+if ARGV[16] ~= '' then seal(head, ARGV[16]) end
+local segment, offset = add_content(head, tail, raw, frames)
 local rows = {}
 local function found_by(by, number)
-  local field = places_row(level, by)
+  local field = by == place_by and place_field or places_row(level, by)
   rows[field] = (rows[field] or '') .. by .. struct.pack('<I4', number)
 end
 at = at + 1
-local before = row and #row
-row = row or ''
 for number = first, first + count - 1 do
-  if math.floor(number / 64) ~= block then
-    set(head, CONTENT, 'd' .. text(block), row, before)
-    block, row, before = math.floor(number / 64), '', nil
+  if number % BLOCK == 0 and number > first then
+    set(head, block_field, row, before)
+    block_field, row, before = 'd' .. number / BLOCK, '', nil
   end
   row = row .. struct.pack('<I4I2I3', segment, offset, #ARGV[at + 1]) .. ARGV[at + 1]
   if ARGV[at] ~= '' then found_by(ARGV[at], number * 2) end
   at = at + 2
 end
-if count > 0 then set(head, CONTENT, 'd' .. text(block), row, before) end
+if count > 0 then set(head, block_field, row, before) end
 for i = at + 1, at + tonumber(ARGV[at]) do found_by(ARGV[i], first * 2 + 1) end
 for field, added in pairs(rows) do
-  local old = redis.call('HGET', CONTENT, field)
-  set(head, CONTENT, field, (old or '') .. added, old and #old)
+  local known = old[3]
+  if field ~= place_field then known = redis.call('HGET', HISTORY, field) end
+  set(head, field, (known or '') .. added, known and #known)
 end
-if bare then mark(head, CONTENT) end
-head.versions = first + count
-head.checkpoints = head.checkpoints + 1
-set(head, RECORDS, 'c' .. place, struct.pack('<I4I2I6', first, count, head.serial + 1) .. ARGV[16])
-redis.call('ZADD', ORDER, 0, 'c' .. place)
-if run ~= '' then redis.call('ZADD', ORDER, 0, 'r' .. run) end
-head.bytes = head.bytes + #place + 1
-if not latest or below(latest, ARGV[14]) then redis.call('HSET', HEAD, 'latest:' .. ARGV[13], ARGV[14]) end
-commit(head, ARGV[19], 'p:' .. place)
-local full = head.full or {'', ''}
-return {'ok', head.generation, text(head.epoch), text(first), text(segment), text(offset), full[1], full[2],
-  head.new and '1' or ''}
+set(head, name, struct.pack('<I4I2I6', first, count, head[SERIAL] + 1) .. record)
+head[BYTES] = head[BYTES] + #name
+if not latest or (latest == ARGV[9] and ARGV[10] == '1') or below(latest, id) then
+  fields[#fields + 1], fields[#fields + 2] = latest_field, id
+end
+if head[CHECKPOINTS] + head[HIDDEN] == 0 then redis.call('ZADD', ORDER, '0', 'g' .. head[GENERATION]) end
+redis.call('ZADD', ORDER, '0', name)
+if run ~= '' then redis.call('ZADD', ORDER, '0', 'r' .. run) end
+head[VERSIONS] = first + count
+head[CHECKPOINTS] = head[CHECKPOINTS] + 1
+commit(head, 'p:' .. place)
+local reply = {'ok', head[GENERATION], head[EPOCH], first, segment, offset}
+if head.full or made then
+  local full = head.full or {'', ''}
+  reply[7], reply[8], reply[9] = full[1], full[2], made and '1' or ''
+end
+return reply

@@ -1,17 +1,20 @@
 -- Deletes a thread.
 -- KEYS: as in thread.lua.
--- ARGV: 1 lease, 2 token, 3 milliseconds of a tombstone, or '', 4 channel, 5 how many runs the caller knows of, or '' where nobody can know, 6 whether
---       the thread must hold nothing any more ('1').
--- Returns: {'ok', whether there was one ('1')} | {'again'}: there are other runs | {'fenced'} | {'full', what}.
--- Atomic: the whole script.
-local head = read_head()
+-- ARGV: 1 fence, 2 milliseconds of a tombstone, or '', 3 how many runs the caller knows of, or '' where nobody can know,
+--       4 whether the thread must hold nothing any more ('1').
+-- Returns: {'ok', whether there was one (1 or 0)} | {'again'}: there are other runs | {'fenced'} | {'full', what} | {'later'}.
+-- Atomic: the whole script. What is damaged is deleted as well.
+local head, _, bad = see()
+if bad == 'later' then return {bad} end
 if head then
-  if ARGV[6] == '1' and head.checkpoints + head.writes > 0 then return {'ok', '0'} end
-  local no = refused(head, ARGV[1], ARGV[2])
-  if no then return no end
-  if ARGV[5] ~= '' and text(redis.call('ZLEXCOUNT', ORDER, '[r', '(s')) ~= ARGV[5] then return {'again'} end
+  if ARGV[4] == '1' and head[CHECKPOINTS] + head[PENDING] > 0 then return {'ok', 0} end
+  if ARGV[1] ~= '' then
+    local no = refused(head, ARGV[1])
+    if no then return no end
+  end
+  if ARGV[3] ~= '' and redis.call('ZLEXCOUNT', ORDER, '[r', '(s') ~= tonumber(ARGV[3]) then return {'again'} end
 end
-local removed = redis.call('UNLINK', HEAD, RECORDS, ORDER, CONTENT, WRITES)
-if ARGV[3] ~= '' then redis.call('SET', TOMBSTONE, '1', 'PX', ARGV[3]) end
-if removed > 0 then redis.pcall('PUBLISH', ARGV[4], 'd') end
-return {'ok', removed > 0 and '1' or '0'}
+local removed = redis.call('UNLINK', HISTORY, ORDER, WRITES)
+if ARGV[2] ~= '' then redis.call('SET', TOMBSTONE, '1', 'PX', ARGV[2]) end
+if removed > 0 then redis.pcall('PUBLISH', string.sub(HISTORY, 1, -8), 'd') end
+return {'ok', removed > 0 and 1 or 0}

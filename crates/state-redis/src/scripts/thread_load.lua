@@ -3,43 +3,23 @@
 -- ARGV: 1 id, or '' for the latest, 2 namespace, 3 whether one out of sight is read too ('1'), 4 whether writes are read
 --       ('1'), 5 to 7 generation, epoch and id of the checkpoint that the caller has at hand, 8 whether the lifetime begins
 --       anew ('1'), 9 whether what values and writes are made from is sent along ('1').
--- Returns: {'ok', generation, epoch, id, record or '', writes, descriptions, segments} | {'absent'} | {'corrupt'}.
+-- Returns: {'same'}: the one at hand, and no writes | {'ok', generation, epoch, id, record or '', writes, descriptions, segments} |
+--          {'absent'} | {'corrupt'} | {'later'}.
 -- Whoever has another checkpoint of this life at hand is sent what is new alone; others all that it is made from, in turn.
--- Atomic: the whole script.
-local head = read_head()
-if not head then
-  if orphaned() then return {'corrupt'} end
-  return {'absent'}
+-- Atomic: the whole script. It goes on in thread_load_sent.lua, so that who has all at hand does not wait for the functions
+-- that send the rest.
+local id, namespace = ARGV[1], ARGV[2]
+local head, found, bad
+if id == '' then head, found, bad = see('latest:' .. namespace) else head, found, bad = see() end
+if bad then return {bad} end
+if not head then return {'absent'} end
+if ARGV[8] == '1' and head[LIFETIME_MS] > 0 then
+  local now = redis.call('TIME')
+  local ends = text(now[1] * 1000 + math.floor(now[2] / 1000) + head[LIFETIME_MS])
+  for i = 1, 3 do redis.call('PEXPIREAT', KEYS[i], ends) end
 end
-if not whole(head) then return {'corrupt'} end
-if ARGV[8] == '1' and head.lifetime and not head.pinned then
-  head.ends = now_ms() + tonumber(head.lifetime)
-  settle(head)
-end
-local id = ARGV[1]
-if id == '' then id = redis.call('HGET', HEAD, 'latest:' .. ARGV[2]) end
+if id == '' then id = found[2] end
 if not id then return {'absent'} end
-local place = id .. '\0' .. ARGV[2]
 local alive = lives(head, ARGV[5], ARGV[6])
-local row = ''
-if not alive or id ~= ARGV[7] then
-  row = redis.call('HGET', RECORDS, 'c' .. place)
-  if not row and ARGV[3] == '1' then row = redis.call('HGET', RECORDS, 'k' .. place) end
-  if not row then
-    if ARGV[1] == '' then return {'corrupt'} end
-    return {'absent'}
-  end
-  local first, count = struct.unpack('<I4I2', row)
-  if ARGV[9] ~= '1' then count = 0 end
-  for number = first, first + count - 1 do
-    if sent.bytes > SENT_BYTES_MAX or #sent.versions > CHAIN_MAX then break end
-    if not send_version(number, not alive) then return {'corrupt'} end
-  end
-end
-local writes = {}
-if ARGV[4] == '1' then
-  writes = writes_of(place)
-  -- Who knows the thread has all but the end of its log.
-  if ARGV[9] == '1' then send_writes(writes, place, alive and row == '' and head.tail or 0) end
-end
-return {'ok', head.generation, text(head.epoch), id, row, writes, sent.versions, sent.segments}
+local same = alive and id == ARGV[7]
+if same and (head[PENDING] == 0 or ARGV[4] ~= '1') then return {'same'} end

@@ -5,14 +5,11 @@
 --       8 most records, 9 whether writes are read ('1'),
 --       10 whether what values and writes are made from is sent along ('1').
 -- Returns: {'ok', generation, epoch, serial, where it goes on or '', descriptions, segments, {id and namespace, record, writes} per record} |
---          {'absent'} | {'corrupt'}.
+--          {'absent'} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script, which looks at 1,000 records at most.
-local head = read_head()
-if not head then
-  if orphaned() then return {'corrupt'} end
-  return {'absent'}
-end
-if not whole(head) then return {'corrupt'} end
+local head, _, bad = see()
+if bad then return {bad} end
+if not head then return {'absent'} end
 local letter, limit = ARGV[1], math.min(tonumber(ARGV[8]), 1000)
 local places, looked, last, more = {}, 0, nil, false
 
@@ -75,28 +72,24 @@ elseif ARGV[5] == 'a' and ARGV[6] == ARGV[4] then
 elseif ARGV[5] == 'n' or below(ARGV[4], ARGV[6]) then
   take_id(ARGV[4])
 end
-local reply = {'ok', head.generation, text(head.epoch), text(head.serial), more and last or '', {}, {}}
+local reply = {'ok', head[GENERATION], head[EPOCH], head[SERIAL], more and last or '', {}, {}}
 local bytes, before = 0, nil
 for _, place in ipairs(places) do
   if bytes > REPLY_BYTES_MAX then
     reply[5] = before
     break
   end
-  local row = redis.call('HGET', RECORDS, letter .. place)
+  local row = redis.call('HGET', HISTORY, letter .. place)
   if not row then return {'corrupt'} end
   local writes = {}
-  if ARGV[9] == '1' then writes = writes_of(place) end
+  if ARGV[9] == '1' and head[PENDING] > 0 then writes = writes_of(place) end
   bytes = bytes + #row
   for _, write in ipairs(writes) do bytes = bytes + #write end
   reply[#reply + 1] = {place, row, writes}
   before = place
   if ARGV[10] == '1' then
-    local first, count = struct.unpack('<I4I2', row)
-    for number = first, first + count - 1 do
-      if sent.bytes > SENT_BYTES_MAX or #sent.versions > CHAIN_MAX then break end
-      if not send_version(number, true) then return {'corrupt'} end
-    end
-    send_writes(writes, place, 0)
+    if not send_record(head, row, true) then return {'corrupt'} end
+    send_writes(head, writes, place, 0)
   end
 end
 reply[6], reply[7] = sent.versions, sent.segments

@@ -1,51 +1,53 @@
 -- Removes records of a thread, or takes them out of sight.
 -- KEYS: as in thread.lua.
--- ARGV: 1 generation, 2 epoch, 3 lease, 4 token, 5 channel, 6 how many go with their writes, then id and namespace of each
---       of these, then of those that go out of sight; at most 1,000 together.
--- Returns: {'ok', how many are gone, how many are out of sight, whether nothing is left ('1')} | {'stale'} | {'fenced'} |
---          {'full', what} | {'corrupt'}.
+-- ARGV: 1 generation, 2 epoch, 3 fence, 4 how many go with their writes, then id and namespace of each of these, then of those
+--       that go out of sight; at most 1,000 together.
+-- Returns: {'ok', how many are gone, how many are out of sight, whether nothing is left (1 or 0)} | {'stale'} | {'fenced'} |
+--          {'full', what} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script. It raises the epoch, so that what was read before is not relied on.
-local head = read_head()
+local head, _, bad = see()
+if bad then return {bad} end
 if not lives(head, ARGV[1], ARGV[2]) then return {'stale'} end
-if not whole(head) then return {'corrupt'} end
-local no = refused(head, ARGV[3], ARGV[4])
-if no then return no end
-raise(head, ARGV[3], ARGV[4])
-local gone, hidden, going, namespaces = 0, 0, tonumber(ARGV[6]), {}
+if ARGV[3] ~= '' then
+  local no = refused(head, ARGV[3])
+  if no then return no end
+  raise(head, ARGV[3])
+end
+local gone, hidden, going, namespaces = 0, 0, tonumber(ARGV[4]), {}
 
 local function drop(member)
-  local row = redis.call('HGET', RECORDS, member)
+  local row = redis.call('HGET', HISTORY, member)
   if not row then return nil end
-  redis.call('HDEL', RECORDS, member)
+  redis.call('HDEL', HISTORY, member)
   redis.call('ZREM', ORDER, member)
-  head.bytes = head.bytes - #row - 2 * #member
+  head[BYTES] = head[BYTES] - #row - 2 * #member
   return row
 end
 
-for i = 7, #ARGV do
+for i = 5, #ARGV do
   local place = ARGV[i]
   local row = drop('c' .. place)
   if row then
-    head.checkpoints = head.checkpoints - 1
+    head[CHECKPOINTS] = head[CHECKPOINTS] - 1
     local split = string.find(place, '\0', 1, true)
     namespaces[string.sub(place, split + 1)] = true
   end
-  if i - 6 > going then
+  if i - 4 > going then
     if row then
       hidden = hidden + 1
-      if redis.call('HSETNX', RECORDS, 'k' .. place, row) == 1 then
-        redis.call('ZADD', ORDER, 0, 'k' .. place)
-        head.hidden = head.hidden + 1
-        head.bytes = head.bytes + #row + 2 * #place + 2
+      if redis.call('HSETNX', HISTORY, 'k' .. place, row) == 1 then
+        redis.call('ZADD', ORDER, '0', 'k' .. place)
+        head[HIDDEN] = head[HIDDEN] + 1
+        head[BYTES] = head[BYTES] + #row + 2 * #place + 2
       end
     end
   else
     local unseen = drop('k' .. place)
-    if unseen then head.hidden = head.hidden - 1 end
+    if unseen then head[HIDDEN] = head[HIDDEN] - 1 end
     if row or unseen then gone = gone + 1 end
-    for _, write in ipairs(writes_of(place)) do head.bytes = head.bytes - #write end
+    for _, write in ipairs(writes_of(place)) do head[BYTES] = head[BYTES] - #write end
     local writes = redis.call('ZREMRANGEBYLEX', WRITES, '[w' .. place .. '\0', '(w' .. place .. '\1')
-    head.writes = head.writes - writes
+    head[PENDING] = head[PENDING] - writes
   end
 end
 
@@ -65,12 +67,12 @@ end
 
 for namespace in pairs(namespaces) do
   local field = 'latest:' .. namespace
-  local latest = redis.call('HGET', HEAD, field)
+  local latest = redis.call('HGET', HISTORY, field)
   if latest and not redis.call('ZSCORE', ORDER, 'c' .. latest .. '\0' .. namespace) then
     local now = find_latest(namespace)
-    if now then redis.call('HSET', HEAD, field, now) else redis.call('HDEL', HEAD, field) end
+    if now then redis.call('HSET', HISTORY, field, now) else redis.call('HDEL', HISTORY, field) end
   end
 end
-head.epoch = head.epoch + 1
-commit(head, ARGV[5], gone + hidden > 0 and 'c:' or '-:')
-return {'ok', text(gone), text(hidden), head.checkpoints + head.writes == 0 and '1' or '0'}
+head[EPOCH] = head[EPOCH] + 1
+commit(head, gone + hidden > 0 and 'c:' or '-:')
+return {'ok', gone, hidden, head[CHECKPOINTS] + head[PENDING] == 0 and 1 or 0}
