@@ -43,9 +43,14 @@ const SETUPS: &[Setup] = &[
     Setup {
         name: "redis",
         what: "all setups of Redis and Valkey servers below, up to `valkey`",
-        // Until a run of all of them under load has been seen to pass again and again.
-        by_default: false,
+        by_default: true,
         run: servers::run_all,
+    },
+    Setup {
+        name: "containers",
+        what: "the servers of every setup as containers, where an engine runs",
+        by_default: true,
+        run: servers::run_harness_in_containers,
     },
     server("standalone", "one Redis server", |arguments| servers::run_one("standalone", arguments)),
     server("replica", "a primary and two replicas", |arguments| {
@@ -79,12 +84,13 @@ const SOAK_KILLS: u32 = 1_000;
 const SOAK_IMAGES: u32 = 20_000;
 
 const EXAMPLES: &str = "\
-Setups: workspace (unit, conformance and integration tests), doctests, crash; these run when none is named.
-On real servers, which are found, installed or started: redis (all of the next), standalone, replica, sentinel, cluster,
-tls, valkey; and docker (the same as containers).
+Setups: workspace (unit, conformance and integration tests), doctests, crash, redis, containers; these run when none is
+named. `redis` is all that follow, on real servers, which are found, installed or started: standalone, replica, sentinel,
+cluster, tls, valkey. `containers` starts, cuts, kills and stops the servers of each as containers, where an engine runs;
+`docker` runs all tests of `redis` on containers.
 
 Examples:
-  cargo xtask itest                                everything that needs no server
+  cargo xtask itest                                everything
   cargo xtask itest workspace -- lease             tests whose name contains `lease`
   cargo xtask itest crash --kills 20 --images 100  a short crash test
   cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
@@ -265,11 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_server_runs_when_it_is_named() {
+    fn everything_runs_once_when_nothing_is_named() {
         let chosen = choose(&Arguments::default()).unwrap();
-        assert!(chosen.iter().any(|setup| setup.name == "workspace"));
-        assert!(!chosen.iter().any(|setup| setup.name == "redis"));
-        assert!(!chosen.iter().any(|setup| servers::SETUPS.contains(&setup.name)));
+        let names: Vec<_> = chosen.iter().map(|setup| setup.name).collect();
+        assert_eq!(names, ["workspace", "doctests", CRASH, "redis", "containers"]);
     }
 
     #[test]
@@ -282,7 +287,7 @@ mod tests {
         for setup in servers::SETUPS {
             assert_eq!(choose(&arguments(setup)).unwrap().len(), 1);
         }
-        for setup in ["workspace", "redis", "docker"] {
+        for setup in ["workspace", "redis", "containers", "docker"] {
             assert_eq!(choose(&arguments(setup)).unwrap_err().exit_code(), 2);
         }
     }

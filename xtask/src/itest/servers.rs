@@ -17,6 +17,9 @@ const ALLOCATIONS: &str = "redis_allocations";
 /// What the setup `docker` uses if it can be pulled, the same as the tests and `docker/` do.
 const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
 
+/// What the names of the tests of the servers themselves begin with.
+const HARNESS: &str = "harness";
+
 /// The most failed tests that have a second try.
 const REPEATED_MAX: usize = 3;
 
@@ -32,7 +35,7 @@ const SEED: &str = "STATE_SEED";
 pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
     let with_valkey = process::succeeds(Command::new("valkey-server").arg("--version"));
     let setups = SETUPS.iter().copied().filter(|setup| *setup != VALKEY || with_valkey);
-    let mut tally = run(&setups.collect::<Vec<_>>(), true, arguments, &[])?;
+    let mut tally = run(&setups.collect::<Vec<_>>(), true, arguments, &arguments.rest, &[])?;
     if !with_valkey {
         tally.not_checked("valkey: no valkey-server here; `cargo xtask itest valkey` says more");
     }
@@ -45,17 +48,41 @@ pub(super) fn run_one(setup: &str, arguments: &Arguments) -> Result<Tally, Failu
     if let Some(url) = &arguments.url {
         variables.push((URL, url.clone()));
     }
-    run(&[setup], false, arguments, &variables)
+    run(&[setup], false, arguments, &arguments.rest, &variables)
+}
+
+/// What the servers do as containers beside what they do as processes: start, answer, be cut, killed and stopped.
+///
+/// Left out, and told to be, where there is no engine.
+pub(super) fn run_harness_in_containers(arguments: &Arguments) -> Result<Tally, Failure> {
+    if !engine_answers() {
+        let mut tally = Tally::default();
+        tally.not_checked("containers: no engine answers `docker version`");
+        return Ok(tally);
+    }
+    let rest = match arguments.rest.as_slice() {
+        [] => vec![HARNESS.to_owned()],
+        given => given.to_vec(),
+    };
+    containers(arguments, &rest)
 }
 
 /// All setups of Redis as containers; without a registry in an image that is built for it.
 pub(super) fn run_in_containers(arguments: &Arguments) -> Result<Tally, Failure> {
-    if !process::succeeds(Command::new("docker").arg("version")) {
+    if !engine_answers() {
         return Err(Failure::tool(
             "no container engine answers `docker version`; install and start one, \
              for example with `apt-get install docker.io`",
         ));
     }
+    containers(arguments, &arguments.rest)
+}
+
+fn engine_answers() -> bool {
+    process::succeeds(Command::new("docker").arg("version"))
+}
+
+fn containers(arguments: &Arguments, rest: &[String]) -> Result<Tally, Failure> {
     let image = match std::env::var(IMAGE) {
         Ok(image) => image,
         Err(_) if has_or_pulls(PINNED_IMAGE) => PINNED_IMAGE.to_owned(),
@@ -66,7 +93,7 @@ pub(super) fn run_in_containers(arguments: &Arguments) -> Result<Tally, Failure>
     };
     let setups: Vec<_> = SETUPS.into_iter().filter(|setup| *setup != VALKEY).collect();
     let variables = [(FROM, "docker".to_owned()), (IMAGE, image)];
-    run(&setups, false, arguments, &variables)
+    run(&setups, false, arguments, rest, &variables)
 }
 
 fn has_or_pulls(image: &str) -> bool {
@@ -78,6 +105,7 @@ fn run(
     setups: &[&str],
     with_unit_tests: bool,
     arguments: &Arguments,
+    rest: &[String],
     variables: &[(&str, String)],
 ) -> Result<Tally, Failure> {
     let translator = Translator::start()?;
@@ -108,7 +136,7 @@ fn run(
         tally.close(&process::line(&command), status);
         Ok::<_, Failure>(tally)
     };
-    let mut tally = run_only(&arguments.rest)?;
+    let mut tally = run_only(rest)?;
     if arguments.rest.is_empty() {
         repeat(&mut tally, &run_only)?;
     }
