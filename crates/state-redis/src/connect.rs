@@ -15,7 +15,7 @@ mod trouble;
 
 use std::time::Duration;
 
-pub(crate) use connection::{Connection, Ended};
+pub(crate) use connection::{Connection, Ended, UNLIMITED};
 pub(crate) use connector::{Connector, Purpose};
 pub(crate) use exclusive::{Exclusive, ExclusivePools};
 pub(crate) use lane::Lane;

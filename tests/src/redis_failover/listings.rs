@@ -10,6 +10,7 @@ use state_core::{
     ClearOptions, ErrorKind, Fence, FenceToken, Key, ListOptions, PutOptions, SnapshotOptions,
     SnapshotRecord, StateBackend, StateBackendExt,
 };
+use tokio::sync::RwLock;
 
 use super::moves::{Moving, move_slot, owner};
 use crate::redis_stage::{Stage, open, shared, until_so};
@@ -134,6 +135,9 @@ pub(super) fn spread(stage: &Stage, partitions: &[String]) -> Result<(), Failed>
 }
 
 /// Slots move all the time, in small pieces, to the next node and to the one before; some moves are taken back half-way.
+///
+/// While one is taken back, its owner answers that a key which is still on the other side does not exist, whoever asks. So no
+/// values are read then; names are listed all the same.
 pub(super) fn storm(stage: &Stage) -> Result<(), Failed> {
     let partitions = partitions(stage)?;
     stage.run(async {
@@ -146,12 +150,14 @@ pub(super) fn storm(stage: &Stage) -> Result<(), Failed> {
             store.put_opts(&key, "v".into(), PutOptions::new().with_fence(fence)).await?;
         }
         let (stop, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let readable = Arc::new(RwLock::new(()));
         let listers = (0..2).map(|_| {
             let (store, keys) = (shared(&store), Arc::clone(&keys));
             let (stop, rounds) = (Arc::clone(&stop), Arc::clone(&rounds));
+            let readable = Arc::clone(&readable);
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
-                    look(&*store, &keys).await?;
+                    look(&*store, &keys, &readable).await?;
                     rounds.fetch_add(1, Ordering::SeqCst);
                 }
                 Ok::<_, Failed>(())
@@ -178,6 +184,7 @@ pub(super) fn storm(stage: &Stage) -> Result<(), Failed> {
                     }
                 }
                 if turn % 4 == 3 {
+                    let _unread = readable.write().await;
                     moving.give_up()?;
                 } else {
                     while moving.some(10)? {}
@@ -195,7 +202,11 @@ pub(super) fn storm(stage: &Stage) -> Result<(), Failed> {
 }
 
 /// Every kind of listing once.
-async fn look(store: &dyn StateBackend, keys: &BTreeSet<Key>) -> Result<(), Failed> {
+async fn look(
+    store: &dyn StateBackend,
+    keys: &BTreeSet<Key>,
+    readable: &RwLock<()>,
+) -> Result<(), Failed> {
     let listed = store.list_keys("").await?;
     let found: BTreeSet<Key> = listed.iter().cloned().collect();
     same("list_keys", &found, keys)?;
@@ -212,6 +223,8 @@ async fn look(store: &dyn StateBackend, keys: &BTreeSet<Key>) -> Result<(), Fail
         options = options.with_token(page.next);
     }
     same("pages", &found, keys)?;
+    // From here on values are read, those of the marks included.
+    let _reading = readable.read().await;
     let mut records = store.snapshot_opts(SnapshotOptions::new("")).await?;
     let mut found = BTreeSet::new();
     while let Some(record) = records.next().await {

@@ -164,11 +164,11 @@ fn repeat(
     Ok(())
 }
 
-/// The name in `[redis on one server] kv.get.absent`, as filters take it.
+/// The name in `[redis on one server] kv.get.absent`, as filters take it; where others have a kind, a name without one is
+/// indented.
 fn without_kind(name: &str) -> &str {
-    name.strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-        .map_or(name, |(_, name)| name.trim())
+    let named = name.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    named.map_or(name, |(_, name)| name).trim()
 }
 
 #[cfg(test)]
@@ -179,6 +179,7 @@ mod tests {
     fn a_filter_has_no_kind() {
         assert_eq!(without_kind("[redis on one server]      kv.get.absent"), "kv.get.absent");
         assert_eq!(without_kind("faults::reset"), "faults::reset");
+        assert_eq!(without_kind("                           faults::reset"), "faults::reset");
     }
 
     fn failed(names: &[&str]) -> Tally {

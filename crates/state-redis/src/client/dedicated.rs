@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use state_core::Result;
 
-use crate::connect::{Connection, Pushes};
+use crate::connect::{Connection, Pushes, UNLIMITED};
 use crate::errors::{Failure, Sent};
 
 /// A connection of its own, with what the server sends unasked.
@@ -48,7 +48,7 @@ impl Speaker {
     /// # Errors
     /// Those of the table of failures; nothing is tried twice.
     pub(crate) async fn command(&self, command: &redis::Cmd) -> Result<redis::Value> {
-        let answer = self.0.one(command).await;
+        let answer = self.0.one(command, UNLIMITED).await;
         let answer = answer.map_err(|trouble| trouble.failure().into_error())?;
         answer
             .extract_error()

@@ -194,9 +194,7 @@ impl Client {
     ) -> Result<Value, Trouble> {
         let connection = self.connection(aim, call, &Way::Routed, &mut progress.used).await?;
         let limit = self.limit(aim, call);
-        let answer = tokio::time::timeout(limit, connection.one(command)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()));
-        answer.map_err(|trouble| {
+        connection.one(command, limit).await.map_err(|trouble| {
             progress.tally.wrote(1);
             progress.lost(trouble)
         })
@@ -216,8 +214,7 @@ impl Client {
         let connection = self.connection(aim, call, way, &mut progress.used).await?;
         progress.tally.wrote(commands.len());
         let limit = self.limit(aim, call);
-        let answers = tokio::time::timeout(limit, connection.many(commands)).await;
-        Ok((answers.unwrap_or_else(|_| Err(Fault::ReplyTimeout.into()))?, None))
+        Ok((connection.many(commands, limit).await?, None))
     }
 
     /// Sends `commands` over a connection of their own, with what is waited for behind them.

@@ -1,16 +1,28 @@
 //! One shared connection: its driver task, and what is owed to its callers.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::Trouble;
 use super::observe::Pulse;
 use crate::errors::{Fault, Sent};
+
+/// For those who keep a limit of their own.
+pub(crate) const UNLIMITED: Duration = Duration::MAX;
+
+/// How often who waits for an answer looks whether the connection is still there.
+///
+/// The client library tells those whose requests its driver has taken. One that is handed over in the very moment in
+/// which the driver ends stays in the queue between them, which its own caller keeps alive: nobody would ever answer.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A connection that many tasks use at once. Dropping it closes it.
 pub(crate) struct Connection {
@@ -159,27 +171,61 @@ impl Connection {
         }
     }
 
-    /// Sends one command. The answer may be an error of the server.
-    pub(crate) async fn one(&self, command: &redis::Cmd) -> Result<redis::Value, Trouble> {
+    /// Sends one command, and waits for at most `limit`. The answer may be an error of the server.
+    pub(crate) async fn one(
+        &self,
+        command: &redis::Cmd,
+        limit: Duration,
+    ) -> Result<redis::Value, Trouble> {
         self.check()?;
         let mut shared = self.shared.clone();
-        let mut owed = Owed::new(&self.watched);
-        let answer = shared.send_packed_command(command).await;
-        owed.answered = true;
-        answer.map_err(lost)
+        self.answered(shared.send_packed_command(command), limit).await
     }
 
-    /// Sends several commands in one write. Each answer may be an error of the server.
+    /// Sends several commands in one write, and waits for at most `limit`. Each answer may be an
+    /// error of the server.
     pub(crate) async fn many(
         &self,
         commands: &redis::Pipeline,
+        limit: Duration,
     ) -> Result<Vec<redis::Value>, Trouble> {
         self.check()?;
         let mut shared = self.shared.clone();
+        let sent = shared.send_packed_commands(commands, 0, commands.len());
+        self.answered(sent, limit).await
+    }
+
+    /// Waits for an answer, but not longer than there is a connection that could bring it.
+    #[expect(clippy::disallowed_methods, reason = "sockets and their timers belong to one runtime")]
+    async fn answered<T>(
+        &self,
+        sent: impl Future<Output = redis::RedisResult<T>>,
+        limit: Duration,
+    ) -> Result<T, Trouble> {
         let mut owed = Owed::new(&self.watched);
-        let answers = shared.send_packed_commands(commands, 0, commands.len()).await;
-        owed.answered = true;
-        answers.map_err(lost)
+        let first = limit.min(LOOK_AGAIN);
+        let (mut sent, mut timer) = (pin!(sent), pin!(tokio::time::sleep(first)));
+        // None: never.
+        let end = timer.deadline().checked_add(limit - first);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut sent => {
+                    owed.answered = true;
+                    return answer.map_err(lost);
+                }
+                () = &mut timer => {}
+            }
+            if self.is_closed() {
+                return Err(Fault::LostAfterSend.into());
+            }
+            let now = Instant::now();
+            if end.is_some_and(|end| end <= now) {
+                return Err(Fault::ReplyTimeout.into());
+            }
+            let next = now + LOOK_AGAIN;
+            timer.as_mut().reset(end.map_or(next, |end| end.min(next)));
+        }
     }
 
     /// Ends the connection that the server, to which this one leads too, numbers `id`.
@@ -187,7 +233,7 @@ impl Connection {
         let Some(id) = id else { return Ended::Refused };
         let mut kill = redis::cmd("CLIENT");
         kill.arg("KILL").arg("ID").arg(id);
-        match self.one(&kill).await {
+        match self.one(&kill, UNLIMITED).await {
             // None at all was there: it has ended before.
             Ok(redis::Value::Int(_)) => Ended::Confirmed,
             Ok(_) => Ended::Refused,
@@ -249,4 +295,52 @@ impl Drop for Connection {
 /// The driver may have written the request before the connection ended.
 fn lost(error: redis::RedisError) -> Trouble {
     Trouble::Redis(error, Sent::Maybe)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::connect::pause;
+
+    static PLAIN: LazyLock<redis::RedisConnectionInfo> =
+        LazyLock::new(|| redis::RedisConnectionInfo::default().set_skip_set_lib_name());
+
+    fn start(
+        shared: redis::aio::MultiplexedConnection,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) -> Connection {
+        let (pulse, waiting) = <(Arc<Pulse>, Arc<AtomicUsize>)>::default();
+        Connection::start(shared, driver, pulse, waiting, &Handle::current())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_no_driver_will_take_is_lost_with_the_connection() {
+        // What is sent stays in the queue, as if the driver had ended when it had just looked there.
+        let (near, _far) = duplex(64);
+        let options = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let made = redis::aio::MultiplexedConnection::new_with_config(&PLAIN, near, options).await;
+        let (shared, _queue) = made.unwrap();
+        let connection = start(shared, pause(Duration::from_millis(1)));
+        let answer = connection.one(&redis::cmd("PING"), Duration::from_secs(20)).await;
+        assert!(matches!(answer, Err(Trouble::Fault(Fault::LostAfterSend))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_limit_is_kept_while_the_connection_lives() {
+        let (near, _far) = duplex(64);
+        let options = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let made = redis::aio::MultiplexedConnection::new_with_config(&PLAIN, near, options).await;
+        let (shared, driver) = made.unwrap();
+        let connection = start(shared, driver);
+        for limit in [Duration::from_millis(1), LOOK_AGAIN, 2 * LOOK_AGAIN] {
+            let began = Instant::now();
+            let answer = connection.one(&redis::cmd("PING"), limit).await;
+            assert!(matches!(answer, Err(Trouble::Fault(Fault::ReplyTimeout))), "{answer:?}");
+            assert!(began.elapsed() >= limit, "given up early");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The first commands of a connection: login, database, name, role, `PING`.
 
-use super::{Connection, Purpose, Trouble};
+use super::{Connection, Purpose, Trouble, UNLIMITED};
 use crate::config::{RedisConfig, Secret, Topology};
 use crate::errors::{Fault, Sent};
 
@@ -38,9 +38,14 @@ pub(super) async fn greet(
     {
         let mut auth = redis::cmd("AUTH");
         auth.arg(username).arg(password.expose());
-        judge(connection.one(&auth).await.map_err(Trouble::before_sending)?)?;
+        judge(connection.one(&auth, UNLIMITED).await.map_err(Trouble::before_sending)?)?;
     } else {
-        judge(connection.one(&redis::cmd("PING")).await.map_err(Trouble::before_sending)?)?;
+        judge(
+            connection
+                .one(&redis::cmd("PING"), UNLIMITED)
+                .await
+                .map_err(Trouble::before_sending)?,
+        )?;
     }
     let mut greeting = redis::Pipeline::with_capacity(5);
     let mut steps = Vec::with_capacity(5);
@@ -63,7 +68,7 @@ pub(super) async fn greet(
         Purpose::Any | Purpose::Sentinel => {}
     }
     add(Step::Needed, redis::cmd("PING"));
-    let answers = connection.many(&greeting).await.map_err(Trouble::before_sending)?;
+    let answers = connection.many(&greeting, UNLIMITED).await.map_err(Trouble::before_sending)?;
     for (step, answer) in steps.into_iter().zip(answers) {
         match (step, judge(answer)) {
             (Step::Needed, answer) => drop(answer?),

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{Connection, Connector, Ended, Purpose, Trouble, pause};
+use super::{Connection, Connector, Ended, Purpose, Trouble, UNLIMITED, pause};
 use crate::config::Address;
 use crate::errors::Fault;
 use crate::retry::Backoff;
@@ -235,7 +235,7 @@ async fn held_back(fresh: &Connection, silent: &Connection) -> bool {
     let Some(id) = silent.server_id() else { return false };
     let mut list = redis::cmd("CLIENT");
     list.arg("LIST").arg("ID").arg(id);
-    match fresh.one(&list).await {
+    match fresh.one(&list, UNLIMITED).await {
         Ok(redis::Value::BulkString(line)) => is_blocked(&line),
         _ => false,
     }

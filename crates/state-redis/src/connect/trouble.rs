@@ -28,6 +28,7 @@ impl Trouble {
         match self {
             Self::Redis(error, _) => Self::Redis(error, Sent::No),
             Self::Io(error, _) => Self::Io(error, Sent::No),
+            Self::Fault(Fault::LostAfterSend) => Self::Fault(Fault::LostBeforeSend),
             Self::Fault(fault) => Self::Fault(fault),
         }
     }

@@ -9,7 +9,7 @@ use redis::Value;
 use super::slots::SLOTS;
 use super::{Node, Routes, Shard, Topology};
 use crate::config::Address;
-use crate::connect::{Purpose, Trouble};
+use crate::connect::{Purpose, Trouble, UNLIMITED};
 use crate::errors::{Fault, Sent};
 
 /// The most nodes that are asked at once.
@@ -70,7 +70,7 @@ async fn slot_map(node: &Node) -> Result<Vec<Line>, Trouble> {
     let connection = node.point().connection().await?;
     let mut ask = redis::cmd("CLUSTER");
     ask.arg("SLOTS");
-    let answer = connection.one(&ask).await?;
+    let answer = connection.one(&ask, UNLIMITED).await?;
     let answer = answer.extract_error().map_err(|error| Trouble::Redis(error, Sent::No))?;
     let lines = lines_of(&answer, node.address()).ok_or(Fault::Unexpected)?;
     // A node that was just reset knows of no slots; others may.

@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::{Routes, Shard, Topology};
 use crate::config::Address;
-use crate::connect::{Connection, Purpose, Pushes, Trouble, pause};
+use crate::connect::{Connection, Purpose, Pushes, Trouble, UNLIMITED, pause};
 use crate::errors::{Fault, Sent};
 
 /// How long one sentinel may take to answer before the next one is asked.
@@ -98,7 +98,7 @@ impl Topology {
                     Pushes::connect(self.connector(), &sentinel, Purpose::Sentinel).await?;
                 let mut subscribe = redis::cmd("SUBSCRIBE");
                 subscribe.arg("+switch-master");
-                pushes.connection().one(&subscribe).await?;
+                pushes.connection().one(&subscribe, UNLIMITED).await?;
                 Ok::<_, Trouble>(pushes)
             };
             match tokio::time::timeout(PATIENCE, subscribed).await {
@@ -130,7 +130,7 @@ async fn next_of(pushes: &mut Pushes) -> Option<redis::PushInfo> {
             return message;
         }
         let ping = redis::cmd("PING");
-        let asked = tokio::time::timeout(PATIENCE, pushes.connection().one(&ping)).await;
+        let asked = tokio::time::timeout(PATIENCE, pushes.connection().one(&ping, UNLIMITED)).await;
         if !matches!(asked, Ok(Ok(_))) {
             return None;
         }
@@ -140,7 +140,7 @@ async fn next_of(pushes: &mut Pushes) -> Option<redis::PushInfo> {
 async fn ask(connection: &Connection, what: &str, master: &str) -> Result<Value, Trouble> {
     let mut command = redis::cmd("SENTINEL");
     command.arg(what).arg(master);
-    let answer = connection.one(&command).await?;
+    let answer = connection.one(&command, UNLIMITED).await?;
     answer.extract_error().map_err(|error| Trouble::Redis(error, Sent::No))
 }
 
