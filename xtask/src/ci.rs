@@ -49,6 +49,8 @@ enum Step {
     Crash,
     /// The tests on real servers, as `cargo xtask itest redis`
     Redis,
+    /// Servers as containers, where an engine runs, as `cargo xtask itest containers`
+    Containers,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -90,6 +92,7 @@ impl Step {
             Self::Doctests => "doctests",
             Self::Crash => "crash",
             Self::Redis => "redis",
+            Self::Containers => "containers",
         }
     }
 
@@ -106,6 +109,7 @@ impl Step {
             Self::Doctests => test("doctests"),
             Self::Crash => test("crash"),
             Self::Redis => test("redis"),
+            Self::Containers => test("containers"),
         }
     }
 }
@@ -151,7 +155,11 @@ fn test(setup: &str) -> Result<Verdict, Failure> {
     for name in tally.failures() {
         println!("failed: {name}");
     }
-    tally.verdict()?;
+    let verdict = tally.verdict();
+    if let (true, false, [what, ..]) = (verdict.is_err(), tally.has_failed(), tally.unchecked()) {
+        return Ok(Verdict::NotChecked(what.clone()));
+    }
+    verdict?;
     Ok(Verdict::Passed(tally.note()))
 }
 
