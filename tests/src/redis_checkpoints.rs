@@ -4,6 +4,7 @@ mod budgets;
 mod conversation;
 mod cuts;
 mod damage;
+mod indexes;
 mod memory;
 mod suite;
 mod user;
@@ -24,6 +25,9 @@ pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
         trials.push(trial("checkpoints::a_lost_key_is_corrupt", setup, damage::lost_keys));
         trials.push(trial("checkpoints::cut_at_every_command", setup, cuts::everywhere));
         trials.push(trial("checkpoints::the_acl_user_is_enough", setup, user::is_enough));
+        let (grow, met) = (indexes::cleared_as_they_grow, indexes::cleared_when_met);
+        trials.push(trial("checkpoints::indexes_are_cleared_as_they_grow", setup, grow));
+        trials.push(trial("checkpoints::indexes_are_cleared_when_met", setup, met));
         trials.push(trial("checkpoints::memory_is_in_proportion", setup, memory::in_proportion));
     }
     trials

@@ -6,12 +6,14 @@ mod append;
 mod ask;
 mod copy;
 mod delete;
+mod gone;
 mod index;
 mod load;
 mod open;
 mod page;
 mod remember;
 mod remove;
+mod runs;
 mod scripts;
 mod sweep;
 mod values;
@@ -103,11 +105,15 @@ impl ThreadStore for RedisThreads {
     }
 
     async fn append(&self, append: &Append) -> Result<Appended> {
-        self.inner.append_checkpoint(append).await
+        let appended = self.inner.append_checkpoint(append).await;
+        self.clear_grown();
+        appended
     }
 
     async fn append_writes(&self, writes: &AppendWrites) -> Result<WritesAppended> {
-        self.inner.append_pending(writes).await
+        let appended = self.inner.append_pending(writes).await;
+        self.clear_grown();
+        appended
     }
 
     async fn page(&self, page: ReadPage<'_>) -> Result<Option<RecordPage>> {
@@ -127,7 +133,9 @@ impl ThreadStore for RedisThreads {
     }
 
     async fn copy(&self, copy: &CopyThread) -> Result<Option<u64>> {
-        self.inner.copy_thread(copy).await
+        let copied = self.inner.copy_thread(copy).await;
+        self.clear_grown();
+        copied
     }
 
     async fn delete(&self, delete: &DeleteThread) -> Result<bool> {

@@ -17,7 +17,9 @@ use state_core::{Key, Namespace, Scope};
 pub(crate) use member::{MemberRange, after_member};
 pub(crate) use placement::{Buckets, Placement};
 #[cfg(feature = "checkpoint")]
-pub(crate) use threads::{INDEXES, ThreadKeys, inner, place, read_inner, read_place, split_write};
+pub(crate) use threads::{
+    INDEXES, ThreadKeys, inner, place, read_inner, read_place, split, split_write,
+};
 
 /// What is stored under a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -84,7 +84,9 @@ async fn costs(
     writer.put_writes(pending("warm")).await?;
     for number in 0..30 {
         let thread = format!("warm {number}");
-        writer.put_checkpoint(turn(&thread, 0, &mut "[]".to_owned(), "begin")).await?;
+        let mut put = turn(&thread, 0, &mut "[]".to_owned(), "begin");
+        put.metadata = put.metadata.with("run_id", "warm");
+        writer.put_checkpoint(put).await?;
         writer.delete_thread(thread).await?;
     }
 

@@ -79,6 +79,25 @@ impl Inner {
         Ok(answer)
     }
 
+    /// Sends a command to the primary that holds `key`; it must do no harm twice.
+    pub(super) async fn command(
+        &self,
+        name: &str,
+        key: &Bytes,
+        arguments: &[impl AsRef<[u8]> + Sync],
+    ) -> Result<redis::Value> {
+        let mut command = redis::cmd(name);
+        command.arg(key.as_ref());
+        for argument in arguments {
+            command.arg(argument.as_ref());
+        }
+        let target = Target::Slot(slot_of(key));
+        let request =
+            Request::new("checkpoint", target, Body::Command(command)).with_repeat(Repeat::Safe);
+        let Reply::One(value) = self.client.send(request).await? else { return Err(unlike()) };
+        Ok(value)
+    }
+
     /// What has to be waited for; a level that is not offered is refused before anything is sent.
     pub(super) fn acks(&self, wanted: Acks) -> Result<Option<Wait>> {
         let offers = &self.offers;

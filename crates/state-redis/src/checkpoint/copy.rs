@@ -241,16 +241,8 @@ impl Inner {
 
     /// Takes away what was copied in vain.
     async fn abandon(&self, keys: Vec<Bytes>) -> Result<()> {
-        let mut command = redis::cmd("UNLINK");
-        for key in &keys {
-            command.arg(key.as_ref());
-        }
-        let slot = keys.first().map_or(0, |key| crate::topology::slot_of(key));
-        let body = crate::client::Body::Command(command);
-        let target = crate::client::Target::Slot(slot);
-        let request = crate::client::Request::new("checkpoint", target, body)
-            .with_repeat(crate::client::Repeat::Safe);
-        self.client.send(request).await.map(drop)
+        let [first, rest @ ..] = keys.as_slice() else { return Ok(()) };
+        self.command("UNLINK", first, rest).await.map(drop)
     }
 }
 

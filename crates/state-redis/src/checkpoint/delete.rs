@@ -1,9 +1,10 @@
 //! Deleting a thread, and listing those that there are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 use state_checkpoint::Life;
 use state_core::checkpoint::{DeleteThread, ListThreads, ThreadId, ThreadSummary};
 use state_core::{Error, ErrorKind, Expires, Page, PageToken, Result, Timestamp};
@@ -128,7 +129,7 @@ impl Inner {
                 Err(error) if error.kind() == ErrorKind::Corrupt => (Vec::new(), Bytes::new()),
                 Err(error) => return Err(error),
             };
-            let entries = self.entries_of(thread, &runs).await?;
+            let entries = try_join(self.entry_of(thread), self.run_entries(thread, &runs)).await?;
             let mut args = vec![fence_arg(&delete.ownership)];
             args.push(delete.tombstone.map_or_else(Bytes::new, milliseconds));
             args.extend([known, flag(empty)]);
@@ -140,7 +141,9 @@ impl Inner {
             let existed = answer.item()?.as_ref() == b"1";
             if existed || !empty {
                 self.memory.forget(thread);
-                self.remove_all(&entries).await?;
+                let index = self.keys.index(self.keys.index_of(thread));
+                let removed = self.remove_entries(index, entries.0.as_slice());
+                try_join(removed, self.remove_run_entries(&entries.1)).await?;
             }
             return Ok(existed);
         }
@@ -177,6 +180,7 @@ impl Inner {
         let next = entries.last().filter(|_| more);
         let next = next.map(|(at, index, _)| Position { at: *at, index: *index }.token());
         let mut items = Vec::with_capacity(entries.len());
+        let mut gone: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
         for entries in entries.chunks(HEADS) {
             let looked =
                 entries.iter().map(|(_, _, (thread, _))| self.look(thread, 0, Bytes::new(), role));
@@ -185,13 +189,17 @@ impl Inner {
                     Looked::There(look) => items.push(summary(&entry.0, &look)),
                     // A replica may not know of it yet.
                     Looked::Absent { .. } if role == Role::Primary => {
-                        let index = self.keys.index(*index);
-                        self.remove_entries(index, std::slice::from_ref(entry)).await?;
+                        gone.entry(*index).or_default().push(entry.clone());
                     }
                     Looked::Absent { .. } => {}
                 }
             }
         }
+        let removed = gone.iter().map(|(index, gone)| {
+            let index = self.keys.index(*index);
+            self.remove_entries(index, gone)
+        });
+        join_all(removed).await.into_iter().collect::<Result<()>>()?;
         Ok(Page::new(items, next))
     }
 }

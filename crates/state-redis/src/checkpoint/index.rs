@@ -1,4 +1,4 @@
-//! The indexes of threads and of runs, which lie in other slots than the threads.
+//! The indexes of threads, which lie in other slots than the threads.
 //!
 //! An index may name what is not there, and must not miss what is. So its entry is written before
 //! the thread is made, and once more after; who takes an entry away does so only where it has not
@@ -7,19 +7,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::{join_all, try_join};
+use futures_util::future::try_join;
 use state_core::checkpoint::ThreadId;
 use state_core::{Error, Result};
 
 use super::Inner;
 use super::ask::{Ask, flag};
 use super::delete::Looked;
+use super::gone::Grown;
 use super::scripts::{INDEX_PAGE, INDEX_REMOVE, INDEX_WRITE, Word};
 use crate::client::Role;
 use crate::scripts::{bytes, unlike};
 
 /// Entries that are read at once.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 /// An entry of an index: thread and time.
 pub(super) type Entry = (ThreadId, String);
@@ -33,18 +34,20 @@ pub(super) struct Announced {
 }
 
 impl Inner {
-    async fn write_entry(&self, index: Bytes, thread: &ThreadId, anew: bool) -> Result<Announced> {
-        let args = vec![Bytes::copy_from_slice(thread.as_str().as_bytes()), flag(anew)];
-        let mut answer = self.ask(Ask::change(&INDEX_WRITE, vec![index], args)).await?;
-        match answer.word {
-            Word::Ok => Ok(Announced { written: true, at: answer.text()? }),
-            _ => Ok(Announced::default()),
-        }
-    }
-
     /// Writes the entry of a thread that is perhaps made next; one that is there only if `anew`.
     pub(super) async fn announce(&self, thread: &ThreadId, anew: bool) -> Result<Announced> {
-        self.write_entry(self.keys.index(self.keys.index_of(thread)), thread, anew).await
+        let index = self.keys.index_of(thread);
+        let args = vec![Bytes::copy_from_slice(thread.as_str().as_bytes()), flag(anew)];
+        let ask = Ask::change(&INDEX_WRITE, vec![self.keys.index(index)], args);
+        let mut answer = self.ask(ask).await?;
+        if answer.word != Word::Ok {
+            return Ok(Announced::default());
+        }
+        let announced = Announced { written: true, at: answer.text()? };
+        if answer.item()?.as_ref() == b"1" {
+            self.memory.keep_grown(Grown::Threads(index));
+        }
+        Ok(announced)
     }
 
     /// Takes the entry back of a thread that was not made.
@@ -59,11 +62,6 @@ impl Inner {
         }
         let index = self.keys.index(self.keys.index_of(thread));
         self.remove_entries(index, &[(thread.clone(), announced.at.clone())]).await
-    }
-
-    /// Writes a thread into the index of a run.
-    pub(super) async fn index_run(&self, thread: &ThreadId, run: &str) -> Result<()> {
-        self.write_entry(self.keys.run(run), thread, true).await.map(drop)
     }
 
     /// Writes a thread that is about to be made, or was made just now, into all indexes.
@@ -113,76 +111,20 @@ impl Inner {
         Ok(entries)
     }
 
-    /// When a thread was written to an index; `None` where it is not in it.
-    async fn time_in(&self, index: Bytes, thread: &ThreadId) -> Result<(Bytes, Option<String>)> {
-        // One entry is read as a page is, so that times are written alike.
-        let mut command = redis::cmd("ZSCORE");
-        command.arg(index.as_ref()).arg(thread.as_str());
-        let body = crate::client::Body::Command(command);
-        let target = crate::client::Target::Slot(crate::topology::slot_of(&index));
-        let request = crate::client::Request::new("checkpoint", target, body)
-            .with_repeat(crate::client::Repeat::Safe);
-        let crate::client::Reply::One(score) = self.client.send(request).await? else {
-            return Err(unlike());
-        };
-        let score = match score {
+    /// The entry of a thread in the index of threads.
+    pub(super) async fn entry_of(&self, thread: &ThreadId) -> Result<Option<Entry>> {
+        let index = self.keys.index(self.keys.index_of(thread));
+        let score = self.command("ZSCORE", &index, &[thread.as_str().as_bytes()]).await?;
+        let at = match score {
             redis::Value::Nil => None,
             redis::Value::Double(score) => Some(format!("{score:.0}")),
             other => Some(super::scripts::text(&bytes(other)?)?.to_owned()),
         };
-        Ok((index, score))
-    }
-
-    /// The entries of a thread in the index of threads and in those of its runs.
-    pub(super) async fn entries_of(
-        &self,
-        thread: &ThreadId,
-        runs: &[String],
-    ) -> Result<Vec<(Bytes, Entry)>> {
-        let mut indexes = vec![self.keys.index(self.keys.index_of(thread))];
-        indexes.extend(runs.iter().map(|run| self.keys.run(run)));
-        let mut entries = Vec::new();
-        for indexes in indexes.chunks(PAGE) {
-            let asked = indexes.iter().map(|index| self.time_in(index.clone(), thread));
-            for answer in join_all(asked).await {
-                if let (index, Some(at)) = answer? {
-                    entries.push((index, (thread.clone(), at)));
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    /// Takes entries away from several indexes.
-    pub(super) async fn remove_all(&self, entries: &[(Bytes, Entry)]) -> Result<()> {
-        for entries in entries.chunks(PAGE) {
-            let removed = entries.iter().map(|(index, entry)| {
-                self.remove_entries(index.clone(), std::slice::from_ref(entry))
-            });
-            join_all(removed).await.into_iter().collect::<Result<()>>()?;
-        }
-        Ok(())
-    }
-
-    /// All threads in the index of a run.
-    pub(super) async fn threads_of(&self, run: &str) -> Result<Vec<ThreadId>> {
-        let (mut threads, mut bound) = (Vec::new(), "+inf".to_owned());
-        loop {
-            let index = self.keys.run(run);
-            let page = self.index_page(index, &bound, PAGE, Role::Primary).await?;
-            let more = page.len() == PAGE;
-            if let Some((_, at)) = page.last() {
-                bound = format!("({at}");
-            }
-            threads.extend(page.into_iter().map(|(thread, _)| thread));
-            if !more {
-                return Ok(threads);
-            }
-        }
+        Ok(at.map(|at| (thread.clone(), at)))
     }
 }
 
-fn read_thread(name: &[u8]) -> Result<ThreadId> {
+pub(super) fn read_thread(name: &[u8]) -> Result<ThreadId> {
     let name = std::str::from_utf8(name);
     Ok(ThreadId::new(name.map_err(|_| Error::corrupt("the index of threads is damaged"))?))
 }

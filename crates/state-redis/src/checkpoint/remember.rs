@@ -7,6 +7,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use state_core::checkpoint::ThreadId;
 
+use super::gone::Grown;
+
 /// The most threads, and the most runs, that are remembered.
 const THREADS_MAX: usize = 10_000;
 const RUNS_MAX: usize = 100_000;
@@ -22,6 +24,8 @@ pub(super) struct Memory {
     /// Compressed segments for the places of raw ones, as scripts take them; each goes with the next
     /// change of its thread.
     sealed: Mutex<HashMap<ThreadId, Bytes>>,
+    /// Indexes that have grown since they were cleared last.
+    grown: Mutex<HashSet<Grown>>,
 }
 
 impl Memory {
@@ -59,6 +63,14 @@ impl Memory {
 
     pub(super) fn take_sealed(&self, thread: &ThreadId) -> Bytes {
         self.sealed.lock().remove(thread).unwrap_or_default()
+    }
+
+    pub(super) fn keep_grown(&self, index: Grown) {
+        self.grown.lock().insert(index);
+    }
+
+    pub(super) fn take_grown(&self) -> HashSet<Grown> {
+        std::mem::take(&mut *self.grown.lock())
     }
 
     pub(super) fn forget(&self, thread: &ThreadId) {

@@ -49,6 +49,10 @@ pub(super) static INDEX_REMOVE: Script =
     Script::new("index_remove", include_str!("../scripts/index_remove.lua"));
 pub(super) static INDEX_PAGE: Script =
     Script::new("index_page", include_str!("../scripts/index_page.lua"));
+pub(super) static INDEX_PICK: Script =
+    Script::new("index_pick", include_str!("../scripts/index_pick.lua"));
+pub(super) static RUN_WRITE: Script =
+    Script::new("run_write", include_str!("../scripts/run_write.lua"));
 
 /// How a script went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

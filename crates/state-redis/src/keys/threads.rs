@@ -10,7 +10,7 @@ use state_core::{Key, Namespace};
 
 use super::{Buckets, base, escape_tag, unescape, until_brace};
 
-/// Over how many keys the index of threads is spread.
+/// Over how many keys the index of threads is spread, and that of runs.
 pub(crate) const INDEXES: u16 = 16;
 /// What the keys of a thread hold.
 const PARTS: [&str; 4] = ["history", "order", "writes", "deleted"];
@@ -67,9 +67,14 @@ impl ThreadKeys {
         self.tagged(b'i', self.buckets.tag(number), "")
     }
 
-    /// The key of the index of a run.
-    pub(crate) fn run(&self, run: &str) -> Bytes {
-        self.tagged(b'r', run.as_bytes(), "")
+    /// Which of the [`INDEXES`] of runs a run is in.
+    pub(crate) fn index_of_run(&self, run: &str) -> usize {
+        self.buckets.of(&Key::new(Bytes::copy_from_slice(run.as_bytes())))
+    }
+
+    /// The key of an index of runs.
+    pub(crate) fn runs(&self, number: usize) -> Bytes {
+        self.tagged(b'r', self.buckets.tag(number), "")
     }
 
     /// The channel of a thread, without the prefix: what the names of its keys begin with.
