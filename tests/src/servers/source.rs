@@ -1,7 +1,10 @@
 //! Where servers come from: a URL, a container engine, the `PATH`, or the package manager, in this order.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Setup;
 use super::container::Engine;
@@ -53,8 +56,22 @@ enum Way {
 const WAYS: [(Way, &str); 4] =
     [(Way::Url, "url"), (Way::Docker, "docker"), (Way::Path, "path"), (Way::Install, "install")];
 
+/// What was found for setups of one server program, or why nothing was.
+type Found = std::result::Result<Source, String>;
+
 /// Finds servers for a setup, and tells on standard error what is used and why nothing better is.
+///
+/// Each process looks once: asking a registry that nobody reaches, or a package manager, takes its time.
 pub(crate) fn find(setup: Setup) -> Result<Source> {
+    static FOUND: Mutex<BTreeMap<&str, Found>> = Mutex::new(BTreeMap::new());
+    let (program, _) = names(setup);
+    let mut known = FOUND.lock();
+    let found =
+        known.entry(program).or_insert_with(|| look(setup).map_err(|error| error.to_string()));
+    found.clone().map_err(ServersError::NotFound)
+}
+
+fn look(setup: Setup) -> Result<Source> {
     let wanted = wanted_way()?;
     let mut tried = Vec::new();
     for (way, name) in WAYS.iter().filter(|(way, _)| wanted.is_none_or(|wanted| wanted == *way)) {
