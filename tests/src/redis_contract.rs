@@ -7,6 +7,7 @@ use state_conformance::{Fixture, Suite};
 use state_core::StateBackend;
 use state_redis::{NamespaceOptions, RedisStore, WatchHistory};
 
+use crate::redis_stage::TEST_PATIENCE;
 use crate::servers::Running;
 
 /// One test per clause of the contract, on servers that run already. Each clause has a namespace of
@@ -37,5 +38,5 @@ fn suite(servers: &Running, layout: &str, options: NamespaceOptions) -> Vec<Tria
             Ok(Fixture::new(open))
         }
     });
-    suite.trials()
+    suite.with_deadline(TEST_PATIENCE).trials()
 }

@@ -25,7 +25,7 @@ use crate::servers::{Node, Reply, Running, Servers, Setup};
 /// How long anything may take on a slow and busy machine; only what is broken takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a whole test may take, so that one that hangs fails and says which it is.
-const TEST_PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const TEST_PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The servers of one test, and what leads to them.

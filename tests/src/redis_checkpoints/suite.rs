@@ -10,6 +10,7 @@ use state_core::{Error, ErrorKind, Namespace, Result};
 use state_redis::{RedisConfig, RedisStore};
 
 use crate::proxy::Fault;
+use crate::redis_stage::TEST_PATIENCE;
 use crate::servers::{Node, Reply, Running, Servers, Setup};
 
 /// What the clauses need that cut the links to the servers.
@@ -26,7 +27,7 @@ pub(super) fn trials(servers: &Arc<Running>) -> Vec<Trial> {
         let servers = Arc::clone(&shared);
         async move { fixture(&servers, RedisConfig::from_url(servers.url())?).await }
     });
-    let mut trials = suite.trials();
+    let mut trials = suite.with_deadline(TEST_PATIENCE).trials();
     let cut = move || unreachable(setup);
     let name = "checkpoints::unreachable_servers_are_errors";
     trials.push(Trial::test(name, cut).with_ignored_flag(given));

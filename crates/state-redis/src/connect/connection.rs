@@ -206,7 +206,7 @@ impl Connection {
         let first = limit.min(LOOK_AGAIN);
         let (mut sent, mut timer) = (pin!(sent), pin!(tokio::time::sleep(first)));
         // None: never.
-        let end = timer.deadline().checked_add(limit - first);
+        let end = timer.deadline().checked_add(limit.saturating_sub(first));
         loop {
             tokio::select! {
                 biased;
