@@ -14,7 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use state_core::Result;
 
-use crate::script::{Address, Script, pieces};
+use crate::script::{Address, Script, VALUE_BYTES_MAX, pieces};
+use crate::segment::SEGMENT_BYTES_MAX;
 use crate::store::{Bases, Part};
 use crate::wire::{Reader, Writer};
 
@@ -89,6 +90,11 @@ pub(crate) const fn origin(bases: Bases) -> Address {
     Address { segment: bases.segment, offset: bases.offset }
 }
 
+/// Whether content can begin there.
+pub(crate) const fn is_place(bases: Bases) -> bool {
+    bases.offset <= SEGMENT_BYTES_MAX as u64 && bases.segment < 1 << 48
+}
+
 /// A descriptor that was read, perhaps without its script.
 #[derive(Clone, Debug)]
 pub(crate) struct Stub {
@@ -110,6 +116,9 @@ impl Stub {
     /// `Corrupt` where these are not the bytes of a descriptor.
     pub(crate) fn decode(part: &Part) -> Result<Self> {
         let mut reader = Reader::new(&part.body, "description of a value");
+        if !is_place(part.bases) {
+            return Err(reader.damaged());
+        }
         let first = reader.u8()?;
         let known = usize::from(first >> 4);
         let kind = match KINDS.get(known) {
@@ -133,7 +142,7 @@ impl Stub {
         } else {
             let (at, len) = (reader.varint()?, reader.varint()?);
             reader.end()?;
-            if at >= 1 << 32 || len >= 1 << 32 {
+            if at >= 1 << 32 || len > VALUE_BYTES_MAX {
                 return Err(reader.damaged());
             }
             StubScript::Outside(pieces(origin(part.bases), at, len))

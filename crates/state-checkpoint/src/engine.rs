@@ -22,6 +22,7 @@ use self::cache::Cache;
 use crate::backend::BackendThreads;
 use crate::ids::CheckpointIds;
 use crate::options::CheckpointOptions;
+use crate::script::VALUE_BYTES_MAX;
 use crate::store::ThreadStore;
 
 /// How often something is read or written anew because the thread became another meanwhile.
@@ -76,7 +77,9 @@ impl Checkpoints<BackendThreads> {
 impl<S: ThreadStore> Checkpoints<S> {
     /// Checkpoints in any store of threads.
     pub fn over(store: S, options: CheckpointOptions) -> Self {
-        let limits = store.limits();
+        let mut limits = store.limits();
+        let most = usize::try_from(VALUE_BYTES_MAX).unwrap_or(usize::MAX);
+        limits.payload_bytes_max = limits.payload_bytes_max.min(most);
         let cache = Arc::new(Cache::new(options.cache_bytes_max));
         let ids = CheckpointIds::new(Arc::clone(&options.clock));
         Self { store: Arc::new(store), options, limits, cache, ids }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use state_core::Result;
 use state_core::checkpoint::{Payload, PendingWrite};
 
-use crate::descriptor::origin;
+use crate::descriptor::{is_place, origin};
 use crate::digest::value_check;
-use crate::script::{Address, pieces};
+use crate::script::{Address, VALUE_BYTES_MAX, pieces};
 use crate::store::StoredWrite;
 use crate::wire::{Reader, Writer};
 
@@ -62,7 +62,7 @@ impl WriteStub {
         let (value, outside) = if outside {
             let (at, len, check) = (reader.varint()?, reader.varint()?, reader.u32()?);
             reader.end()?;
-            if at >= 1 << 40 || len >= 1 << 32 {
+            if at >= 1 << 40 || len > VALUE_BYTES_MAX || !is_place(stored.part.bases) {
                 return Err(reader.damaged());
             }
             (Bytes::new(), Some((pieces(origin(stored.part.bases), at, len), check)))

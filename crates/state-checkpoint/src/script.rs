@@ -7,6 +7,9 @@ use state_core::{Error, Result};
 
 use crate::segment::SEGMENT_BYTES_MAX;
 
+/// No script makes more: longer payloads are refused when they are put, and damage when they are
+/// read.
+pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 30;
 /// The longest text that a script holds itself instead of naming where it is stored.
 pub(crate) const LITERAL_BYTES_MAX: usize = 16;
 

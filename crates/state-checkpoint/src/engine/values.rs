@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use state_core::checkpoint::{Payload, ThreadId};
+use state_core::checkpoint::{CheckpointLimits, Payload, ThreadId};
 use state_core::{Error, Result};
 
 use super::Checkpoints;
@@ -15,8 +15,8 @@ use crate::script::{Address, Op};
 use crate::segment::open_segment;
 use crate::store::{Life, ThreadStore, Values, Want};
 
-/// No value is longer: the store's limit on payloads keeps it so.
-const VALUE_BYTES_MAX: u64 = 1 << 30;
+/// A store that says less may have said more before.
+const PAYLOAD_BYTES_MAX: usize = CheckpointLimits::DEFAULT.payload_bytes_max;
 /// Longer chains cannot be: each step clears a bit of the depth.
 const CHAIN_MAX: usize = 64;
 
@@ -243,12 +243,14 @@ impl<S: ThreadStore> Checkpoints<S> {
         life: Life,
         wanted: &[(u64, Option<u64>)],
     ) -> Result<Option<HashMap<u64, Payload>>> {
+        let bytes_max = self.limits.payload_bytes_max.max(PAYLOAD_BYTES_MAX) as u64;
         let numbers: Vec<u64> = wanted.iter().map(|(number, _)| *number).collect();
         let Some(mut found) = self.descriptors(thread, life, &numbers, false).await? else {
             return Ok(None);
         };
         let mut needed = Needed::default();
         let mut chains = Vec::with_capacity(wanted.len());
+        let mut uses: HashMap<u64, usize> = HashMap::new();
         for number in &numbers {
             let chain = chain_of(&found, *number)?;
             for link in &chain {
@@ -256,12 +258,21 @@ impl<S: ThreadStore> Checkpoints<S> {
                     needed.add_script(&version.descriptor);
                 }
             }
+            for link in chain.iter().skip(1) {
+                *uses.entry(*link).or_default() += 1;
+            }
             chains.push(chain);
+        }
+        // What is asked for stays, whatever is made from it.
+        for number in &numbers {
+            if let Some(uses) = uses.get_mut(number) {
+                *uses += 1;
+            }
         }
         let Some(segments) = self.segments(thread, life, &needed).await? else { return Ok(None) };
         let mut made = HashMap::with_capacity(wanted.len());
         for ((number, place), chain) in wanted.iter().zip(chains) {
-            let payload = make(&mut found, &chain, &segments)?;
+            let payload = make(&mut found, &mut uses, &chain, &segments, bytes_max)?;
             let version = found.get_mut(number).ok_or_else(missing)?;
             if let Some(place) = *place
                 && version.place != Some(place)
@@ -296,14 +307,21 @@ fn chain_of(found: &HashMap<u64, Version>, number: u64) -> Result<Vec<u64>> {
     Err(missing())
 }
 
-/// Makes the value of the first link from the last.
-fn make(found: &mut HashMap<u64, Version>, chain: &[u64], segments: &Segments) -> Result<Payload> {
+/// Makes the value of the first link from the last. One in between goes with its last use.
+fn make(
+    found: &mut HashMap<u64, Version>,
+    uses: &mut HashMap<u64, usize>,
+    chain: &[u64],
+    segments: &Segments,
+    bytes_max: u64,
+) -> Result<Payload> {
     let mut base: Option<Payload> = None;
+    let mut below = None;
     for link in chain.iter().rev() {
         let version = found.get_mut(link).ok_or_else(missing)?;
         if version.payload.is_none() {
             let descriptor = &version.descriptor;
-            if descriptor.script.len() > VALUE_BYTES_MAX {
+            if descriptor.script.len() > bytes_max {
                 return Err(Error::corrupt("a value claims to be too long"));
             }
             let from = base.as_ref().map_or(b"".as_slice(), |base| base.bytes());
@@ -312,6 +330,16 @@ fn make(found: &mut HashMap<u64, Version>, chain: &[u64], segments: &Segments) -
             version.payload = Some(Payload::new(&descriptor.kind, bytes));
         }
         base.clone_from(&version.payload);
+        if let Some(below) = below.replace(*link)
+            && let Some(left) = uses.get_mut(&below)
+        {
+            *left = left.saturating_sub(1);
+            if *left == 0
+                && let Some(version) = found.get_mut(&below)
+            {
+                version.payload = None;
+            }
+        }
     }
     base.ok_or_else(missing)
 }

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use state_core::Result;
 
-use super::{Address, LITERAL_BYTES_MAX, Op, Script};
+use super::{Address, LITERAL_BYTES_MAX, Op, Script, VALUE_BYTES_MAX};
 use crate::wire::{Reader, Writer};
 
 /// Where the last steps of each kind have ended.
@@ -94,7 +94,7 @@ impl Script {
                     Op::Fresh { at, len }
                 }
             };
-            if script.len.checked_add(op.len()).is_none_or(|len| len >= 1 << 48) {
+            if script.len.checked_add(op.len()).is_none_or(|len| len > VALUE_BYTES_MAX) {
                 return Err(reader.damaged());
             }
             script.push(op);
@@ -110,14 +110,14 @@ mod tests {
     use super::*;
 
     fn op() -> impl Strategy<Value = Op> {
-        let number = 0_u64..1 << 40;
+        let (number, len) = (0_u64..1 << 40, 0_u64..1 << 24);
         prop_oneof![
-            (number.clone(), number.clone()).prop_map(|(offset, len)| Op::Copy { offset, len }),
+            (number.clone(), len.clone()).prop_map(|(offset, len)| Op::Copy { offset, len }),
             prop::collection::vec(any::<u8>(), 0..17).prop_map(|bytes| Op::Literal(bytes.into())),
-            (number.clone(), number.clone(), number.clone()).prop_map(|(segment, offset, len)| {
+            (number.clone(), number.clone(), len.clone()).prop_map(|(segment, offset, len)| {
                 Op::Stored { at: Address { segment, offset }, len }
             }),
-            (number.clone(), number).prop_map(|(at, len)| Op::Fresh { at, len }),
+            (number, len).prop_map(|(at, len)| Op::Fresh { at, len }),
         ]
     }
 

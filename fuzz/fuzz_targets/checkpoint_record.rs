@@ -1,0 +1,8 @@
+//! Fuzzes a record of a checkpoint as it comes.
+#![no_main]
+
+#[path = "../../crates/state-checkpoint/tests/bodies/mod.rs"]
+#[allow(dead_code, reason = "one target uses one body")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::record(input));

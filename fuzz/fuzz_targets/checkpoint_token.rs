@@ -1,0 +1,8 @@
+//! Fuzzes a page token of a listing of checkpoints.
+#![no_main]
+
+#[path = "../../crates/state-checkpoint/tests/bodies/mod.rs"]
+#[allow(dead_code, reason = "one target uses one body")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::token(input));
