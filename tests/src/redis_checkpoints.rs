@@ -8,12 +8,13 @@ mod indexes;
 mod memory;
 mod suite;
 mod user;
+mod writes;
 
 use std::sync::Arc;
 
 use libtest_mimic::Trial;
 
-use crate::redis_stage::trial;
+use crate::redis_stage::{trial, trial_with};
 use crate::servers::Running;
 
 /// All tests of checkpoints on the servers of one setup.
@@ -28,6 +29,8 @@ pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
         let (grow, met) = (indexes::cleared_as_they_grow, indexes::cleared_when_met);
         trials.push(trial("checkpoints::indexes_are_cleared_as_they_grow", setup, grow));
         trials.push(trial("checkpoints::indexes_are_cleared_when_met", setup, met));
+        let most = "checkpoints::the_most_writes_of_a_call_are_bounded";
+        trials.push(trial_with(most, setup, writes::SETTINGS, writes::bounded));
         trials.push(trial("checkpoints::memory_is_in_proportion", setup, memory::in_proportion));
     }
     trials

@@ -43,6 +43,9 @@ use crate::pubsub::Channels;
 /// The largest payload: all that is new in a put is one call, and one answer.
 const PAYLOAD_BYTES_MAX: usize = 32 << 20;
 
+/// The most writes of one call: it is one script, and the server does nothing else meanwhile.
+const WRITES_MAX: usize = 12_000;
+
 /// Threads of checkpoints in one namespace of a [`RedisStore`](crate::RedisStore).
 ///
 /// Cloning is cheap; clones share connections and what they know of threads.
@@ -93,7 +96,9 @@ impl ThreadStore for RedisThreads {
 
     fn limits(&self) -> CheckpointLimits {
         let most = PAYLOAD_BYTES_MAX.min(self.inner.config.value_bytes_max);
-        CheckpointLimits::DEFAULT.with_payload_bytes_max(most)
+        let mut limits = CheckpointLimits::DEFAULT.with_payload_bytes_max(most);
+        limits.writes_max = WRITES_MAX;
+        limits
     }
 
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>> {

@@ -98,6 +98,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     show(&Document { checkpoints, imported, present }, context)
 }
 
+/// The writes beside a checkpoint, in as many calls as it takes.
+fn writes_of(tuple: &CheckpointTuple, writes_max: usize) -> Vec<PutWrites> {
+    let writes = tuple.pending_writes.chunks(writes_max.max(1));
+    writes.map(|writes| PutWrites::new(tuple.reference.clone(), writes.to_vec())).collect()
+}
+
 /// Reads all lines and returns how many checkpoints there are.
 fn verify(
     mut lines: JsonLines,
@@ -121,8 +127,11 @@ fn verify(
             }
             ExportLine::Checkpoint(tuple) => {
                 let checked = limits.check_put(&put_of(&tuple, None));
-                let writes = PutWrites::new(tuple.reference.clone(), tuple.pending_writes);
-                checked.and_then(|()| limits.check_writes(&writes)).map_err(|error| {
+                let writes = writes_of(&tuple, limits.writes_max);
+                let checked = checked.and_then(|()| {
+                    writes.into_iter().try_for_each(|writes| limits.check_writes(&writes))
+                });
+                checked.map_err(|error| {
                     Failure::from(error).with_next(format!("mend line {line}; nothing was changed"))
                 })?;
                 all += 1;
@@ -195,9 +204,8 @@ impl Import<'_> {
     }
 
     async fn put_writes(&self, tuple: &CheckpointTuple) -> Result<(), Failure> {
-        if !tuple.pending_writes.is_empty() {
-            let writes = tuple.pending_writes.clone();
-            self.store.put_writes(PutWrites::new(tuple.reference.clone(), writes)).await?;
+        for writes in writes_of(tuple, self.store.limits().writes_max) {
+            self.store.put_writes(writes).await?;
         }
         Ok(())
     }

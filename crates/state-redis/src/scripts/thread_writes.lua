@@ -25,21 +25,28 @@ for i = 1, tonumber(ARGV[11]) do frames[i] = ARGV[at]; at = at + 1 end
 if head[SEGMENTS] + #frames >= 4294967295 then return {'full', 'segments'} end
 local tail = read_tail(head, raw, found[3])
 if not tail then return {'corrupt'} end
-local written, replaced, kept, taken = 0, 0, 0, {}
+-- Names and bodies of the writes that are added, one behind the other, and the members that they replace.
+local written, kept, added, replaced, known = 0, 0, {}, {}, {}
+local few = #ARGV - at < 30
 for i = at, #ARGV, 3 do
-  local name = 'w' .. place .. '\0' .. ARGV[i] .. '\0' .. ARGV[i + 1]
-  local old = redis.call('ZRANGEBYLEX', WRITES, '[' .. name .. '\0', '(' .. name .. '\1', 'LIMIT', 0, 1)[1]
-  local special = tonumber(ARGV[i + 1]) < 0
-  if not old then
-    written = written + 1
-  elseif special then
-    replaced = replaced + 1
-  else
-    kept = kept + 1
+  local task = 'w' .. place .. '\0' .. ARGV[i]
+  local name, old = task .. '\0' .. ARGV[i + 1] .. '\0', nil
+  -- Most calls bring what a task writes for the first time. With few writes, asking that is more than asking for each.
+  if known[task] == nil then
+    known[task] = head[PENDING] > 0
+      and (few or redis.call('ZLEXCOUNT', WRITES, '[' .. task .. '\0', '(' .. task .. '\1') > 0)
   end
-  if not old or special then taken[#taken + 1] = {name, ARGV[i + 2], old} end
+  if known[task] then
+    old = redis.call('ZRANGEBYLEX', WRITES, '[' .. name, '(' .. string.sub(name, 1, -2) .. '\1', 'LIMIT', 0, 1)[1]
+  end
+  if old and tonumber(ARGV[i + 1]) >= 0 then
+    kept = kept + 1
+  else
+    if old then replaced[#replaced + 1] = old else written = written + 1 end
+    added[#added + 1], added[#added + 2] = name, ARGV[i + 2]
+  end
 end
-if #taken == 0 then return {'ok', 0, 0, kept, head[GENERATION]} end
+if #added == 0 then return {'ok', 0, 0, kept, head[GENERATION]} end
 if made and ARGV[2] ~= '1' then return {'absent'} end
 
 if ARGV[4] ~= '' or head[LIFETIME_MS] > 0 then live(head, made, ARGV[4]) end
@@ -49,19 +56,25 @@ if ARGV[9] ~= '' then seal(head, ARGV[9]) end
 if head[PENDING] == 0 then redis.call('ZADD', WRITES, '0', 'g' .. head[GENERATION]) end
 local segment, offset = add_content(head, tail, raw, frames)
 local beside = struct.pack('<I4I2I6', segment, offset, head[SERIAL] + 1)
-for _, write in ipairs(taken) do
-  if write[3] then
-    redis.call('ZREM', WRITES, write[3])
-    head[BYTES] = head[BYTES] - #write[3]
-  end
-  local member = write[1] .. '\0' .. beside .. write[2]
-  redis.call('ZADD', WRITES, '0', member)
+for _, member in ipairs(replaced) do
+  redis.call('ZREM', WRITES, member)
+  head[BYTES] = head[BYTES] - #member
+end
+local call = {'ZADD', WRITES}
+for i = 1, #added, 2 do
+  local member = added[i] .. beside .. added[i + 1]
   head[BYTES] = head[BYTES] + #member
+  call[#call + 1], call[#call + 2] = '0', member
+  -- No call takes more than some thousand arguments.
+  if #call > 4000 or i + 1 == #added then
+    redis.call(unpack(call))
+    call = {'ZADD', WRITES}
+  end
 end
 head[PENDING] = head[PENDING] + written
-if replaced > 0 then head[REPLACED] = head[SERIAL] + 1 end
+if #replaced > 0 then head[REPLACED] = head[SERIAL] + 1 end
 commit(head, 'w:' .. place)
-local reply = {'ok', written, replaced, kept, head[GENERATION]}
+local reply = {'ok', written, #replaced, kept, head[GENERATION]}
 if head.full or made then
   local full = head.full or {'', ''}
   reply[6], reply[7], reply[8] = full[1], full[2], made and '1' or ''
