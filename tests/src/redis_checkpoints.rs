@@ -31,6 +31,7 @@ pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
         trials.push(trial("checkpoints::indexes_are_cleared_when_met", setup, met));
         let most = "checkpoints::the_most_writes_of_a_call_are_bounded";
         trials.push(trial_with(most, setup, writes::SETTINGS, writes::bounded));
+        trials.push(trial("checkpoints::histories_are_read_in_pages", setup, budgets::in_pages));
         trials.push(trial("checkpoints::memory_is_in_proportion", setup, memory::in_proportion));
     }
     trials

@@ -1,5 +1,6 @@
 //! The engine: the rules of checkpoints, once, for all stores of threads.
 
+mod ancestors;
 mod cache;
 mod collect;
 mod copy;

@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 use state_checkpoint::{CheckpointOptions, Checkpoints};
 use state_core::Namespace;
 use state_core::checkpoint::{
-    Checkpointer, CheckpointerExt, GetCheckpoint, ListCheckpoints, PutWrites,
+    Checkpointer, CheckpointerExt, GetCheckpoint, HistoryOptions, ListCheckpoints, PutWrites,
 };
 use state_redis::{RedisStore, RedisThreads};
 
@@ -53,6 +53,43 @@ pub(super) fn flat(stage: &Stage) -> Result<(), Failed> {
         };
         assert_eq!(short, wanted, "with 10 checkpoints");
         assert_eq!(long, wanted, "with 2,000 checkpoints");
+        Ok(())
+    })
+}
+
+/// Ancestors that a history is read from.
+const ANCESTORS: usize = 310;
+
+/// The history of a channel without values is read in pages: 10 ancestors, then 100 each.
+pub(super) fn in_pages(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let writer = open(&store, "pages")?;
+        for number in 0..=ANCESTORS {
+            let mut put = turn(THREAD, number, &mut "[]".to_owned(), "says this");
+            let version = i64::try_from(number)?;
+            put.checkpoint = put.checkpoint.with_channel("log", version);
+            writer.put_checkpoint(put).await?;
+            let value = payload(&format!("\"{number}: {}\"", "a longer text ".repeat(9)));
+            let write = state_core::checkpoint::PendingWrite::new("task", 0, "log", value);
+            writer.put_writes(PutWrites::new(reference(THREAD, number), vec![write])).await?;
+        }
+        let history = || HistoryOptions::new(reference(THREAD, ANCESTORS), ["log"]);
+        open(&store, "pages")?.channel_history(history()).await?;
+        let cold = open(&store, "pages")?;
+        let mut read = None;
+        let taken = trips(stage, async {
+            read = cold.channel_history(history()).await?.remove("log");
+            Ok(())
+        });
+        let taken = taken.await?;
+        let found = read.ok_or("it has a history")?.writes;
+        assert_eq!(found.len(), ANCESTORS);
+        assert!(found.iter().zip(0..).all(|(write, number)| {
+            write.value.bytes().starts_with(format!("\"{number}: ").as_bytes())
+        }));
+        // The checkpoint itself, then a page of 10 and three of 100, each with what it is made from.
+        assert!(taken <= 1 + 4 * 2, "{taken} round trips");
         Ok(())
     })
 }

@@ -8,7 +8,8 @@ use state_core::checkpoint::{
 use state_core::{Consistency, Error, Result};
 
 use super::Checkpoints;
-use crate::store::{CopyRecords, CopyThread, Load, ThreadStore};
+use super::ancestors::Ancestors;
+use crate::store::{CopyRecords, CopyThread, ThreadStore};
 
 impl<S: ThreadStore> Checkpoints<S> {
     pub(super) async fn copy(
@@ -59,25 +60,18 @@ impl<S: ThreadStore> Checkpoints<S> {
         id: &CheckpointId,
     ) -> Result<HashSet<(CheckpointNamespace, CheckpointId)>> {
         let mut ancestry = HashSet::new();
-        let mut next = Some(id.clone());
+        let mut ancestors = Ancestors::new(self, thread, namespace, false, Consistency::Strong);
+        let Some(first) = ancestors.begin(id).await? else { return Ok(ancestry) };
+        let mut child = id.clone();
+        ancestry.insert((namespace.clone(), child.clone()));
+        let mut next = first.record.parent.clone();
         while let Some(id) = next.take() {
-            let load = Load {
-                thread,
-                namespace,
-                id: Some(&id),
-                hidden: !ancestry.is_empty(),
-                writes: false,
-                known: None,
-                values: false,
-                refresh: false,
-                consistency: Consistency::Strong,
-            };
-            let Some(loaded) = self.store.load(load).await? else { break };
+            let Some(ancestor) = ancestors.parent(&child, &id).await? else { break };
             if !ancestry.insert((namespace.clone(), id.clone())) {
                 break;
             }
-            let get = GetCheckpoint::at(thread.clone(), id).with_namespace(namespace.clone());
-            next.clone_from(&self.record_of(&get, &loaded)?.parent);
+            next.clone_from(&ancestor.record.parent);
+            child = id;
         }
         Ok(ancestry)
     }

@@ -133,7 +133,7 @@ impl<S: ThreadStore> Checkpoints<S> {
 
     /// Has everything at hand, in one call, that checkpoints are built from; what is known of
     /// places comes back. `None` when the thread has another life now.
-    async fn read_ahead(
+    pub(super) async fn read_ahead(
         &self,
         thread: &ThreadId,
         life: Life,
@@ -186,7 +186,7 @@ impl<S: ThreadStore> Checkpoints<S> {
     }
 
     /// The same where some places are known.
-    async fn resolve_with(
+    pub(super) async fn resolve_with(
         &self,
         thread: &ThreadId,
         life: Life,

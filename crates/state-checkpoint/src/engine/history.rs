@@ -1,18 +1,18 @@
 //! The writes to channels since their nearest stored value.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use state_core::Result;
 use state_core::checkpoint::{
-    ChannelHistories, ChannelHistory, CheckpointId, GetCheckpoint, HistoryOptions, Payload,
-    PendingWrite,
+    ChannelHistories, ChannelHistory, HistoryOptions, Payload, PendingWrite,
 };
-use state_core::{Consistency, Result};
 
+use super::ancestors::{Ancestor, Ancestors};
 use super::get::Raw;
 use super::{Checkpoints, TRIES, too_busy};
-use crate::record::{Record, ValueRef};
-use crate::store::{Life, Load, StoredWrite, ThreadStore};
+use crate::record::ValueRef;
+use crate::store::{Found, Life, ThreadStore};
 
 /// What is known so far, from the newest ancestor back.
 #[derive(Default)]
@@ -41,20 +41,23 @@ impl<S: ThreadStore> Checkpoints<S> {
             return Ok(Some(walk));
         }
         let target = &history.reference;
-        let first = self.ancestor(history, &target.id, false, false).await?;
-        let Some((life, record, _)) = first else { return Ok(Some(walk)) };
+        let (thread, namespace) = (&target.thread, &target.namespace);
+        let mut ancestors = Ancestors::new(self, thread, namespace, true, history.consistency);
+        let Some(first) = ancestors.begin(&target.id).await? else { return Ok(Some(walk)) };
+        let life = first.life;
         let mut visited = HashSet::from([target.id.clone()]);
-        let mut next = record.parent.clone();
+        let mut child = target.id.clone();
+        let mut next = first.record.parent.clone();
         while let Some(id) = next.take().filter(|id| visited.insert(id.clone())) {
-            let Some((now, record, writes)) = self.ancestor(history, &id, true, true).await? else {
-                break;
-            };
-            if now != life {
+            let Some(ancestor) = ancestors.parent(&child, &id).await? else { break };
+            if ancestor.life != life {
                 return Ok(None);
             }
+            let Ancestor { record, writes, .. } = ancestor;
             next.clone_from(&record.parent);
+            child = id;
             let raw = Raw { namespace: target.namespace.clone(), record, writes };
-            if !self.look(history, life, &raw, &mut walk).await? {
+            if !self.look(history, life, &raw, ancestors.found(), &mut walk).await? {
                 return Ok(None);
             }
             if walk.open.is_empty() {
@@ -70,6 +73,7 @@ impl<S: ThreadStore> Checkpoints<S> {
         history: &HistoryOptions,
         life: Life,
         raw: &Raw,
+        found: &HashMap<u64, Found>,
         walk: &mut Walk,
     ) -> Result<bool> {
         let thread = &history.reference.thread;
@@ -80,7 +84,9 @@ impl<S: ThreadStore> Checkpoints<S> {
             let own = writes.iter().filter(|write| write.channel == *channel).cloned();
             walk.writes.entry(Arc::clone(channel)).or_default().push(own.collect());
         }
-        let Some(refs) = self.resolve(thread, life, raw, true).await? else { return Ok(false) };
+        let Some(refs) = self.resolve_with(thread, life, raw, true, found).await? else {
+            return Ok(false);
+        };
         for (channel, place, value) in refs {
             let ValueRef::Version(number) = value else { continue };
             if !walk.open.contains(&channel) {
@@ -94,33 +100,6 @@ impl<S: ThreadStore> Checkpoints<S> {
             walk.seeds.insert(channel, payload);
         }
         Ok(true)
-    }
-
-    async fn ancestor(
-        &self,
-        history: &HistoryOptions,
-        id: &CheckpointId,
-        hidden: bool,
-        writes: bool,
-    ) -> Result<Option<(Life, Arc<Record>, Vec<StoredWrite>)>> {
-        let reference = &history.reference;
-        let load = Load {
-            thread: &reference.thread,
-            namespace: &reference.namespace,
-            id: Some(id),
-            hidden,
-            writes,
-            known: None,
-            values: false,
-            refresh: false,
-            consistency: history.consistency,
-        };
-        let Some(loaded) = self.store.load(load).await? else { return Ok(None) };
-        let get = GetCheckpoint::at(reference.thread.clone(), id.clone())
-            .with_namespace(reference.namespace.clone())
-            .with_consistency(Consistency::Strong);
-        let record = self.record_of(&get, &loaded)?;
-        Ok(Some((loaded.life, record, loaded.writes)))
     }
 }
 
