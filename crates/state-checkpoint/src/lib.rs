@@ -40,6 +40,8 @@ pub use record::{rebind_record, record_digest};
 pub use segment::{SEGMENT_BYTES_MAX, TAIL_BYTES_MAX, open_segment, raw_segment, seal_segment};
 #[cfg(feature = "json")]
 pub use thread::JsonFields;
+#[cfg(feature = "msgpack")]
+pub use thread::MessagePackFields;
 pub use thread::{Fields, Saved, StateFormat, Thread, Threads};
 
 pub use store::{

@@ -1,6 +1,8 @@
 //! Typed threads: a serde struct with a history, whose fields are the channels.
 
 mod fields;
+#[cfg(feature = "msgpack")]
+mod msgpack;
 mod saved;
 
 use std::fmt;
@@ -19,6 +21,8 @@ use state_core::{BoxStream, Error, ErrorKind, Result};
 #[cfg(feature = "json")]
 pub use fields::JsonFields;
 pub use fields::{Fields, StateFormat};
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePackFields;
 pub use saved::Saved;
 
 use self::saved::next_version;
@@ -89,6 +93,8 @@ impl<T: ThreadStore> Checkpoints<T> {
 
 impl<T: ThreadStore> Checkpoints<T> {
     /// Threads of states of the type `S`, whose fields are written as `F` says.
+    ///
+    /// A thread has one format: what is written in another one is `Unsupported` when it is loaded.
     pub fn typed_as<S: Serialize + DeserializeOwned, F: StateFormat>(&self) -> Threads<S, F> {
         Threads {
             checkpoints: Arc::new(self.clone()),
