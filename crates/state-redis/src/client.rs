@@ -23,7 +23,7 @@ pub(crate) use request::{
 pub(crate) use script::Script;
 
 use crate::config::RedisConfig;
-use crate::connect::{Traffic, Trouble};
+use crate::connect::Trouble;
 use crate::errors::{Failure, Fault};
 use crate::info::Info;
 use crate::retry::Retry;
@@ -122,12 +122,6 @@ impl Client {
     #[cfg(test)]
     pub(crate) fn topology_epoch(&self) -> u64 {
         self.shared.topology.routes().epoch()
-    }
-
-    /// The bytes that went over all connections.
-    #[expect(dead_code, reason = "for the statistics of connections, which come next")]
-    pub(crate) fn traffic(&self) -> &Traffic {
-        self.shared.topology.connector().traffic()
     }
 
     /// A connection of its own to a node, with the messages that the server sends unasked.

@@ -19,7 +19,6 @@ pub(crate) use connection::{Connection, Ended, UNLIMITED};
 pub(crate) use connector::{Connector, Purpose};
 pub(crate) use exclusive::{Exclusive, ExclusivePools};
 pub(crate) use lane::Lane;
-pub(crate) use observe::Traffic;
 pub(crate) use push::Pushes;
 pub(crate) use trouble::Trouble;
 

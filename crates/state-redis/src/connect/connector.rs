@@ -13,7 +13,7 @@ use super::coalesce::Coalescing;
 use super::dial::dial;
 use super::observe::{Observed, Pulse};
 use super::tls::TlsSettings;
-use super::{Connection, Traffic, Trouble, handshake, pause};
+use super::{Connection, Trouble, handshake, pause};
 use crate::config::{Address, RedisConfig};
 use crate::errors::{Fault, Sent};
 
@@ -41,24 +41,18 @@ pub(crate) enum Purpose {
 pub(crate) struct Connector {
     config: Arc<RedisConfig>,
     tls: Option<TlsSettings>,
-    traffic: Arc<Traffic>,
 }
 
 impl Connector {
     /// Reads what `config` names; connects to nothing yet.
     pub(crate) fn new(config: &RedisConfig) -> Result<Self> {
         let tls = config.tls.options().map(TlsSettings::new).transpose()?;
-        Ok(Self { config: Arc::new(config.clone()), tls, traffic: Arc::new(Traffic::default()) })
+        Ok(Self { config: Arc::new(config.clone()), tls })
     }
 
     /// The settings of the store.
     pub(crate) fn config(&self) -> &Arc<RedisConfig> {
         &self.config
-    }
-
-    /// The bytes of all connections that were made here.
-    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
-        &self.traffic
     }
 
     /// Makes one connection within the time that the settings allow.
@@ -122,7 +116,7 @@ impl Connector {
         let stream = dial(address, &self.config, self.tls.as_ref()).await?;
         let pulse = Arc::new(Pulse::default());
         let waiting = Arc::new(AtomicUsize::new(0));
-        let stream = Observed::new(stream, Arc::clone(&self.traffic), Arc::clone(&pulse));
+        let stream = Observed::new(stream, Arc::clone(&pulse));
         let stream = Coalescing::new(stream, Arc::clone(&waiting), BURST_BYTES);
         let mut settings = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
         // The deadlines of calls are ours; this client's own would cut blocking commands.

@@ -1,4 +1,4 @@
-//! A stream that counts bytes and shows signs of life.
+//! A stream that shows signs of life.
 
 use std::io;
 use std::pin::Pin;
@@ -7,33 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-/// Bytes that went over all connections of a client.
-#[derive(Debug, Default)]
-pub(crate) struct Traffic {
-    received: AtomicU64,
-    sent: AtomicU64,
-}
-
-impl Traffic {
-    /// Bytes received so far, without TLS.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the statistics of connections, which come next")
-    )]
-    pub(crate) fn received_bytes(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
-    /// Bytes sent so far, without TLS.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the statistics of connections, which come next")
-    )]
-    pub(crate) fn sent_bytes(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-}
 
 /// Counts the signs that the peer of one connection is alive.
 #[derive(Debug, Default)]
@@ -54,15 +27,14 @@ impl Pulse {
 #[derive(Debug)]
 pub(crate) struct Observed<S> {
     stream: S,
-    traffic: Arc<Traffic>,
     pulse: Arc<Pulse>,
     /// Whether the last write found the socket full.
     blocked: bool,
 }
 
 impl<S> Observed<S> {
-    pub(crate) fn new(stream: S, traffic: Arc<Traffic>, pulse: Arc<Pulse>) -> Self {
-        Self { stream, traffic, pulse, blocked: false }
+    pub(crate) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+        Self { stream, pulse, blocked: false }
     }
 }
 
@@ -74,9 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
-        let count = buffer.filled().len() - before;
-        if count > 0 {
-            self.traffic.received.fetch_add(count as u64, Ordering::Relaxed);
+        if buffer.filled().len() > before {
             self.pulse.beat();
         }
         Poll::Ready(read)
@@ -93,13 +63,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
             self.blocked = true;
             return Poll::Pending;
         };
-        if let Ok(count) = written {
-            self.traffic.sent.fetch_add(count as u64, Ordering::Relaxed);
-            // A full socket takes more only after the peer has taken some: a large value that is
-            // on its way over a slow link is not silence.
-            if std::mem::take(&mut self.blocked) {
-                self.pulse.beat();
-            }
+        // A full socket takes more only after the peer has taken some: a large value that is on its
+        // way over a slow link is not silence.
+        if written.is_ok() && std::mem::take(&mut self.blocked) {
+            self.pulse.beat();
         }
         Poll::Ready(written)
     }
@@ -121,18 +88,18 @@ mod tests {
     #[tokio::test]
     async fn answers_and_room_for_more_are_signs_of_life_and_plain_writes_are_not() {
         let (near, mut far) = duplex(8);
-        let (traffic, pulse) = (Arc::new(Traffic::default()), Arc::new(Pulse::default()));
-        let mut stream = Observed::new(near, Arc::clone(&traffic), Arc::clone(&pulse));
+        let pulse = Arc::new(Pulse::default());
+        let mut stream = Observed::new(near, Arc::clone(&pulse));
         stream.write_all(&[0; 8]).await.unwrap();
-        assert_eq!((pulse.beats(), traffic.sent_bytes()), (0, 8));
+        assert_eq!(pulse.beats(), 0, "a write");
         // The pipe is full now: writing on succeeds only because the peer reads.
         let mut taken = [0; 8];
         let (written, read) = tokio::join!(stream.write_all(&[0; 4]), far.read_exact(&mut taken));
         written.unwrap();
         read.unwrap();
-        assert_eq!((pulse.beats(), traffic.sent_bytes()), (1, 12));
+        assert_eq!(pulse.beats(), 1, "room for more");
         far.write_all(b"+OK").await.unwrap();
         stream.read_exact(&mut [0; 3]).await.unwrap();
-        assert_eq!((pulse.beats(), traffic.received_bytes()), (2, 3));
+        assert_eq!(pulse.beats(), 2, "an answer");
     }
 }
