@@ -33,6 +33,7 @@ use crate::keys::KeySpace;
 use crate::layout::Layout;
 use crate::offered::{Condition, Offered};
 use crate::stats::Counters;
+use together::Misses;
 
 /// One namespace of a [`RedisStore`](crate::RedisStore).
 ///
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     layout: Layout,
     capabilities: Capabilities,
     counters: Counters,
+    misses: Misses,
     /// What the server said about itself when the store was connected.
     server: Arc<str>,
 }
@@ -102,6 +104,7 @@ impl Inner {
             layout,
             capabilities,
             counters,
+            misses: Misses::default(),
             server: offers.server,
         }
     }

@@ -28,7 +28,7 @@ use crate::errors::{Failure, Fault};
 use crate::info::Info;
 use crate::retry::Retry;
 use crate::server_info::{NodeInfo, ServerInfo};
-use crate::topology::{Routes, Topology};
+use crate::topology::{Routes, Topology, slot_of};
 use crate::watch::Hubs;
 
 /// The connections to all nodes of one store. Clones share them.
@@ -98,6 +98,11 @@ impl Client {
             }
         }
         Ok(told)
+    }
+
+    /// Where requests for `key` go. Slots are told apart in a cluster only.
+    pub(crate) fn target(&self, key: &[u8]) -> Target {
+        Target::Slot(if self.is_cluster() { slot_of(key) } else { 0 })
     }
 
     /// The primary that holds `slot`. For a slot that nobody holds it is any primary: that one

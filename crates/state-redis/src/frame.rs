@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io::Write;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use state_core::{Error, ErrorKind, Result, Version};
 
 /// What every frame begins with: `S`, and the number of the format.
@@ -13,6 +13,13 @@ pub(crate) const HEADER_BYTES: usize = 18;
 
 /// A value in its frame, written straight into a command.
 pub(crate) struct Framed<'a>(pub(crate) Version, pub(crate) &'a [u8]);
+
+impl Framed<'_> {
+    /// How many bytes it will take.
+    pub(crate) fn len(&self) -> usize {
+        HEADER_BYTES + self.1.len()
+    }
+}
 
 impl redis::ToRedisArgs for Framed<'_> {
     fn write_redis_args<W: ?Sized + redis::RedisWrite>(&self, out: &mut W) {
@@ -36,12 +43,10 @@ pub(crate) fn header(version: Version) -> Bytes {
 ///
 /// # Errors
 /// `Corrupt` for what is no frame, `Unsupported` for a frame of a later format.
-pub(crate) fn open(stored: &Bytes) -> Result<(Version, Bytes)> {
-    let (version, rest) = match stored.split_first_chunk::<HEADER_BYTES>() {
-        Some((header, _)) => (read(header)?, stored.slice(HEADER_BYTES..)),
-        None => return Err(foreign()),
-    };
-    Ok((version, rest))
+pub(crate) fn open(mut stored: Bytes) -> Result<(Version, Bytes)> {
+    let version = read(stored.first_chunk().ok_or_else(foreign)?)?;
+    stored.advance(HEADER_BYTES);
+    Ok((version, stored))
 }
 
 fn read(header: &[u8; HEADER_BYTES]) -> Result<Version> {
@@ -119,15 +124,15 @@ mod tests {
         };
         let frame = Bytes::copy_from_slice(frame);
         assert!(frame.starts_with(&header(version)));
-        assert_eq!(open(&frame).unwrap(), (version, Bytes::from_static(b"value")));
+        assert_eq!(open(frame.clone()).unwrap(), (version, Bytes::from_static(b"value")));
         for length in 0..HEADER_BYTES {
-            let error = open(&frame.slice(..length)).unwrap_err();
+            let error = open(frame.slice(..length)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{length}");
         }
         let foreign = Bytes::from_static(b"a plain string of somebody else");
-        assert_eq!(open(&foreign).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(open(foreign).unwrap_err().kind(), ErrorKind::Corrupt);
         let later = Bytes::from_static(b"S2xxxxxxxxxxxxxxxxvalue");
-        assert_eq!(open(&later).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(open(later).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     #[test]

@@ -105,20 +105,13 @@ impl KeySpace {
 
     /// The key of an entry, a hash or a lease.
     pub(crate) fn key(&self, kind: Kind, key: &Key) -> Bytes {
-        let (mut built, told) = self.begin(kind, key, key.name().len());
-        if !told {
-            built.put_slice(key.name());
-        }
-        built.freeze()
+        self.build(kind, key, b"", key.name())
     }
 
     /// The key of the fencing marks beside `key`: in its slot, one per partition.
     pub(crate) fn fence(&self, key: &Key) -> Bytes {
-        let (mut built, told) = self.begin(Kind::Fence, key, key.name().len());
-        if !told && key.partition().is_none() {
-            built.put_slice(key.name());
-        }
-        built.freeze()
+        let name = if key.partition().is_none() { key.name().as_ref() } else { b"" };
+        self.build(Kind::Fence, key, b"", name)
     }
 
     /// The key under which a clear is announced to watchers; `place` chooses its slot.
@@ -161,38 +154,39 @@ impl KeySpace {
 
     /// The key under which an operation on `key` is remembered: in its slot.
     pub(crate) fn operation(&self, key: &Key, id: &[u8; 16]) -> Bytes {
-        let (mut built, told) = self.begin(Kind::Operation, key, 33 + key.name().len());
         let id = format!("{:032x}:", u128::from_be_bytes(*id));
-        built.put_slice(id.as_bytes());
-        if !told {
-            built.put_slice(key.name());
-        }
-        built.freeze()
+        self.build(Kind::Operation, key, id.as_bytes(), key.name())
     }
 
-    /// What stands before the name, and whether the tag has told the name already.
-    fn begin(&self, kind: Kind, key: &Key, more: usize) -> (BytesMut, bool) {
-        let tag = self.placement.tag(key);
-        let partition = key.partition();
-        let own = partition.unwrap_or_else(|| key.name());
-        let size = self.base.len() + tag.as_ref().map_or(0, Bytes::len) + own.len() + more + 16;
-        let mut built = BytesMut::with_capacity(size);
-        built.put_slice(&self.base);
-        built.put_u8(kind.letter(partition.is_some()));
-        built.put_slice(b":{");
-        let placed = tag.is_some();
-        match tag {
+    /// A key in the slot of `key`: the tag, a partition that it does not tell, `id`, and `name`
+    /// unless the tag is that.
+    fn build(&self, kind: Kind, key: &Key, id: &[u8], name: &[u8]) -> Bytes {
+        let placed = self.placement.tag(key);
+        let (tag, partition, name) = match (&placed, key.partition()) {
             // An empty tag is none at all; no escaped tag is this.
-            Some(tag) if tag.is_empty() => built.put_u8(b'%'),
-            Some(tag) => escape_tag(&tag, &mut built),
-            None => escape_tag(own, &mut built),
+            (Some(tag), partition) if tag.is_empty() => (None, partition, name),
+            (Some(tag), partition) => (Some(tag), partition, name),
+            (None, Some(partition)) => (Some(partition), None, name),
+            (None, None) => (Some(key.name()), None, b"".as_slice()),
+        };
+        let size = self.base.len() + 4 + tag.map_or(1, Bytes::len);
+        let size = size + partition.map_or(0, |partition| partition.len() + 1);
+        // Just as many, unless something is escaped: bytes with room to spare cost one allocation more.
+        let mut built = BytesMut::with_capacity(size + id.len() + name.len());
+        built.put_slice(&self.base);
+        built.put_slice(&[kind.letter(key.partition().is_some()), b':', b'{']);
+        match tag {
+            Some(tag) => escape_tag(tag, &mut built),
+            None => built.put_u8(b'%'),
         }
         built.put_u8(b'}');
-        if let Some(partition) = partition.filter(|_| placed) {
+        if let Some(partition) = partition {
             escape_tag(partition, &mut built);
             built.put_u8(b'}');
         }
-        (built, !placed && partition.is_none())
+        built.put_slice(id);
+        built.put_slice(name);
+        built.freeze()
     }
 
     /// The key that an entry or hash is stored under; `None` for keys of others.
@@ -284,6 +278,9 @@ pub(crate) fn escape_strict(bytes: &[u8], out: &mut BytesMut) {
 
 /// Escapes only what would end the tag or be taken for an escape.
 fn escape_tag(bytes: &[u8], out: &mut BytesMut) {
+    if !bytes.iter().any(|byte| matches!(byte, b'%' | b'{' | b'}')) {
+        return out.put_slice(bytes);
+    }
     for byte in bytes {
         match byte {
             b'%' | b'{' | b'}' => escaped(*byte, out),

@@ -13,13 +13,28 @@ use crate::client::{
 };
 use crate::retry::effect::Effect;
 use crate::scripts::{Answer, unlike};
-use crate::topology::slot_of;
 
 /// A script with its keys and arguments.
 pub(super) struct Ask {
     pub(super) call: ScriptCall,
     pub(super) role: Role,
     pub(super) how: How,
+}
+
+/// What is sent for one key: a plain command, or a script.
+pub(super) enum What {
+    Command(Cmd),
+    Script(ScriptCall),
+}
+
+impl What {
+    /// About how much of a write it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Command(command) => bytes_of(command),
+            Self::Script(call) => call.keys.iter().chain(&call.args).map(Bytes::len).sum(),
+        }
+    }
 }
 
 /// How a request is sent.
@@ -66,7 +81,12 @@ impl Ask {
         args: Vec<Bytes>,
         how: How,
     ) -> Self {
-        Self { call: ScriptCall { script, keys, args }, role: Role::Primary, how }
+        Self::of(ScriptCall { script, keys, args }, how)
+    }
+
+    /// A call for the primary.
+    pub(super) fn of(call: ScriptCall, how: How) -> Self {
+        Self { call, role: Role::Primary, how }
     }
 
     /// Says which copy serves it.
@@ -119,11 +139,7 @@ impl Inner {
         how: How,
         command: Cmd,
     ) -> Result<(Value, Receipt)> {
-        let lane = self.lane(command.args_iter().map(|arg| match arg {
-            redis::Arg::Simple(bytes) => bytes.len(),
-            _ => 0,
-        }));
-        let target = Target::Slot(slot_of(key));
+        let (lane, target) = (self.lane(bytes_of(&command)), self.client.target(key));
         let body = Body::Command(command);
         let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
@@ -133,8 +149,8 @@ impl Inner {
     /// Runs one script on the node of its first key.
     pub(super) async fn script(&self, operation: Operation, ask: Ask) -> Result<(Answer, Receipt)> {
         let Ask { call: ScriptCall { script, keys, args }, role, how } = ask;
-        let lane = self.lane(args.iter().map(Bytes::len));
-        let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
+        let lane = self.lane(args.iter().map(Bytes::len).sum());
+        let target = keys.first().map_or(Target::Any, |key| self.client.target(key));
         let body = Body::Script { script, keys, args };
         let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
@@ -143,8 +159,8 @@ impl Inner {
     }
 
     /// Large requests go where they delay nobody.
-    pub(super) fn lane(&self, sizes: impl Iterator<Item = usize>) -> Lane {
-        if sizes.sum::<usize>() >= self.config.bulk_bytes_min { Lane::Bulk } else { Lane::Point }
+    pub(super) fn lane(&self, bytes: usize) -> Lane {
+        if bytes >= self.config.bulk_bytes_min { Lane::Bulk } else { Lane::Point }
     }
 
     /// What has to be waited for; a level that is not offered is refused before anything is sent.
@@ -223,6 +239,12 @@ pub(crate) fn acknowledged(wait: Option<Wait>, reached: AcksReached) -> Result<A
         }
     };
     Err(Error::new(ErrorKind::Unacknowledged, message))
+}
+
+/// The bytes of all arguments of a command.
+fn bytes_of(command: &Cmd) -> usize {
+    let size = |arg| if let redis::Arg::Simple(bytes) = arg { <[u8]>::len(bytes) } else { 0 };
+    command.args_iter().map(size).sum()
 }
 
 /// The answer to a request of one command.

@@ -10,12 +10,12 @@ use state_core::{
 };
 
 use super::Inner;
-use super::ask::{Ask, How, Receipt, acknowledged, many, role};
+use super::ask::{Ask, How, Receipt, What, acknowledged, many, role};
 use super::point::{
-    Put, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_meta,
+    Made, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_meta,
     read_plain,
 };
-use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role, ScriptCall, Target};
+use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role};
 use crate::keys::Kind;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
@@ -57,26 +57,12 @@ impl<T> Item<T> {
     }
 }
 
-enum What {
-    Command(Cmd),
-    Script(ScriptCall),
-}
-
 /// An item with the answer to it.
 type Sent<T> = (Item<T>, Result<(Value, Receipt)>);
 
-impl What {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Command(command) => command.get_packed_command().len(),
-            Self::Script(call) => call.keys.iter().chain(&call.args).map(Bytes::len).sum(),
-        }
-    }
-}
-
 /// How the answer of a write is read.
 enum Reading {
-    Put(Box<Put>),
+    Put(Made),
     Delete { return_value: bool, remembered: bool },
     Increment { version: Version },
 }
@@ -170,10 +156,8 @@ impl Inner {
                 })
             });
             let read = match (read, &item.read) {
-                (Err(error), Reading::Put(put)) if error.outcome() == Outcome::Unknown => {
-                    let (version, wait) = (put.version, item.how.wait);
-                    let found =
-                        self.look_up(Operation::WriteMany, &item.stored, version, wait, error);
+                (Err(error), Reading::Put(made)) if error.outcome() == Outcome::Unknown => {
+                    let found = self.look_up(Operation::WriteMany, &item.stored, *made, error);
                     found.await.map(WriteOutcome::Written)
                 }
                 (read, _) => read,
@@ -186,17 +170,13 @@ impl Inner {
     }
 
     fn prepare(&self, index: usize, op: &WriteOp) -> Result<Item<Reading>> {
+        if let WriteOp::Put { key, value, options } = op {
+            let put = self.prepare_put(key, value, options)?;
+            return Ok(Item::new(index, put.stored, put.what, put.how, Reading::Put(put.made)));
+        }
         let stored = self.keys.key(Kind::Entry, op.key());
         let script = |ask: Ask| (What::Script(ask.call), ask.how);
         let ((what, how), read) = match op {
-            WriteOp::Put { key, value, options } => {
-                let put = self.prepare_put(key, value, options)?;
-                let what = match put.command() {
-                    Some(command) => (What::Command(command), put.how),
-                    None => script(put.ask()),
-                };
-                (what, Reading::Put(Box::new(put)))
-            }
             WriteOp::Delete { key, options } => {
                 let remembered = options.op_id.is_some();
                 let read = Reading::Delete { return_value: options.return_value, remembered };
@@ -224,6 +204,9 @@ impl Inner {
         role: Role,
         items: Vec<Item<T>>,
     ) -> Result<Vec<Sent<T>>> {
+        if !self.client.is_cluster() {
+            return self.send_node(operation, role, items).await;
+        }
         let mut nodes: BTreeMap<NodeId, Vec<Item<T>>> = BTreeMap::new();
         for item in items {
             let node = self.client.slot_owner(slot_of(&item.stored));
@@ -244,27 +227,27 @@ impl Inner {
         items: Vec<Item<T>>,
     ) -> Result<Vec<Sent<T>>> {
         let mut answers = Vec::with_capacity(items.len());
-        let mut chunk = Vec::new();
-        let mut chunk_bytes = 0;
-        for item in items {
-            let bytes = item.what.as_ref().map_or(0, What::bytes);
-            let other_kind = chunk.last().is_some_and(|last: &Item<T>| {
-                last.script != item.script || last.how.wait != item.how.wait
-            });
-            let most = self.config.batch_keys_max;
-            let most = if item.script { most.min(SCRIPTS_MAX) } else { most };
-            let full = chunk.len() >= most || chunk_bytes + bytes > self.config.batch_bytes_max;
-            if !chunk.is_empty() && (other_kind || full) {
-                self.send_chunk(operation, role, std::mem::take(&mut chunk), &mut answers).await?;
-                chunk_bytes = 0;
-            }
-            chunk_bytes += bytes;
-            chunk.push(item);
-        }
-        if !chunk.is_empty() {
+        let mut items = items.into_iter();
+        while !items.as_slice().is_empty() {
+            let count = self.chunk(items.as_slice());
+            let chunk = items.by_ref().take(count).collect();
             self.send_chunk(operation, role, chunk, &mut answers).await?;
         }
         Ok(answers)
+    }
+
+    /// How many of these go together: of one kind, within the limits for batches.
+    fn chunk<T>(&self, items: &[Item<T>]) -> usize {
+        let Some(first) = items.first() else { return 0 };
+        let most = self.config.batch_keys_max;
+        let most = if first.script { most.min(SCRIPTS_MAX) } else { most };
+        let mut bytes = 0;
+        let fits = |item: &&Item<T>| {
+            bytes += item.what.as_ref().map_or(0, What::bytes);
+            let alike = item.script == first.script && item.how.wait == first.how.wait;
+            alike && bytes <= self.config.batch_bytes_max
+        };
+        items.iter().take(most).take_while(fits).count().max(1)
     }
 
     async fn send_chunk<T>(
@@ -276,7 +259,7 @@ impl Inner {
     ) -> Result<()> {
         let Some(first) = chunk.first() else { return Ok(()) };
         // By the slot and not by the node, which another one may have replaced by now.
-        let (target, wait) = (Target::Slot(slot_of(&first.stored)), first.how.wait);
+        let (target, wait) = (self.client.target(&first.stored), first.how.wait);
         let mut commands = Vec::with_capacity(chunk.len());
         let mut calls = Vec::new();
         for item in &mut chunk {

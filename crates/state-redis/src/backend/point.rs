@@ -9,9 +9,9 @@ use state_core::{
 };
 
 use super::Inner;
-use super::ask::{Ask, How, Receipt, acknowledged, role};
+use super::ask::{Ask, How, Receipt, What, acknowledged, role};
 use super::lifetime::{Lifetime, expires};
-use super::noting::{Note, Noted};
+use super::noting::Noted;
 use crate::client::{Role, Wait};
 use crate::frame;
 use crate::keys::Kind;
@@ -68,17 +68,20 @@ impl Inner {
         value: &Bytes,
         options: &PutOptions,
     ) -> Result<Written> {
-        let put = self.prepare_put(key, value, options)?;
-        let done = if let Some(command) = put.command() {
-            let sent = self.write(Operation::Put, &put.stored, put.how, command).await;
-            sent.and_then(|(value, receipt)| put.plain_answer(&value, receipt))
-        } else {
-            let sent = self.script(Operation::Put, put.ask()).await;
-            sent.and_then(|(answer, receipt)| put.answer(&answer, receipt))
+        let Put { stored, what, how, made } = self.prepare_put(key, value, options)?;
+        let done = match what {
+            What::Command(command) => {
+                let sent = self.write(Operation::Put, &stored, how, command).await;
+                sent.and_then(|(value, receipt)| made.plain_answer(&value, receipt))
+            }
+            What::Script(call) => {
+                let sent = self.script(Operation::Put, Ask::of(call, how)).await;
+                sent.and_then(|(answer, receipt)| made.answer(&answer, receipt))
+            }
         };
         match done {
             Err(error) if error.outcome() == Outcome::Unknown => {
-                self.look_up(Operation::Put, &put.stored, put.version, put.how.wait, error).await
+                self.look_up(Operation::Put, &stored, made, error).await
             }
             done => done,
         }
@@ -93,17 +96,14 @@ impl Inner {
         &self,
         operation: Operation,
         stored: &Bytes,
-        version: Version,
-        wait: Option<Wait>,
+        made: Made,
         unknown: Error,
     ) -> Result<Written> {
-        let how = How::read().with_wait(wait);
+        let how = How::read().with_wait(made.wait);
         let sent = self.write(operation, stored, how, get_command(stored, true)).await;
         let Ok((value, receipt)) = sent else { return Err(unknown) };
         match read_plain(value, true) {
-            Ok(Some(found)) if found.version == version => {
-                Ok(Written::new(version, acknowledged(wait, receipt.reached)?))
-            }
+            Ok(Some(found)) if found.version == made.version => made.written(made.version, receipt),
             _ => Err(unknown),
         }
     }
@@ -125,36 +125,32 @@ impl Inner {
             _ => Effect::Overwrite,
         };
         let how = How::of(effect, options.resend, options.op_id).with_wait(wait);
-        let fence = self.fence_args(options.fence.as_ref())?;
+        let [lease, token] = self.fence_args(options.fence.as_ref())?;
+        let stored = self.keys.key(Kind::Entry, key);
+        let made = Made { version: frame::new_version()?, wait };
+        let needs_script = self.is_noting()
+            || !lease.is_empty()
+            || options.op_id.is_some()
+            || matches!(options.precondition, Precondition::Matches(_))
+            || matches!(lifetime, Lifetime::At(_));
+        if !needs_script {
+            let framed = frame::Framed(made.version, value);
+            let command = set_command(&stored, &framed, options.precondition, lifetime)?;
+            return Ok(Put { stored, what: What::Command(command), how, made });
+        }
         let (kind, wanted) = precondition(options.precondition)?;
-        let plain = !self.is_noting()
-            && fence.iter().all(Bytes::is_empty)
-            && options.op_id.is_none()
-            && !matches!(options.precondition, Precondition::Matches(_))
-            && !matches!(lifetime, Lifetime::At(_));
-        // A plain command names neither of them.
-        let marks = if plain { Bytes::new() } else { self.keys.fence(key) };
         let operation = options
             .op_id
-            .map_or_else(|| marks.clone(), |id| self.keys.operation(key, id.as_bytes()));
+            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_put(value, options)));
-        Ok(Put {
-            stored: self.keys.key(Kind::Entry, key),
-            marks,
-            operation,
-            version: frame::new_version()?,
-            value: value.clone(),
-            precondition: options.precondition,
-            kind,
-            wanted,
-            lifetime,
-            fence,
-            digest,
-            note: self.note(Kind::Entry, key, Noted::Written)?,
-            plain,
-            how,
-        })
+        let keys = vec![stored.clone(), self.keys.fence(key), operation];
+        let [how_long, ms] = lifetime.args();
+        let header = frame::header(made.version);
+        let args = vec![header, value.clone(), kind, wanted, how_long, ms, lease, token, digest];
+        let ask = Ask::new(&scripts::PUT, keys, args, how);
+        let ask = ask.noting(self.note(Kind::Entry, key, Noted::Written)?);
+        Ok(Put { stored, what: What::Script(ask.call), how, made })
     }
 
     pub(super) async fn delete_one(&self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {
@@ -279,75 +275,29 @@ impl Inner {
 /// A put that has been checked.
 pub(super) struct Put {
     pub(super) stored: Bytes,
-    marks: Bytes,
-    operation: Bytes,
-    pub(super) version: Version,
-    value: Bytes,
-    precondition: Precondition,
-    kind: Bytes,
-    wanted: Bytes,
-    lifetime: Lifetime,
-    fence: [Bytes; 2],
-    digest: Bytes,
-    note: Note,
-    plain: bool,
+    pub(super) what: What,
     pub(super) how: How,
+    pub(super) made: Made,
 }
 
-impl Put {
-    /// The plain command, where one is enough.
-    pub(super) fn command(&self) -> Option<redis::Cmd> {
-        if !self.plain {
-            return None;
-        }
-        let size = self.stored.len() + self.value.len() + 64;
-        let mut command = redis::Cmd::with_capacity(6, size);
-        command.arg("SET").arg(self.stored.as_ref());
-        command.arg(frame::Framed(self.version, &self.value));
-        match self.precondition {
-            Precondition::Absent => drop(command.arg("NX")),
-            Precondition::Present => drop(command.arg("XX")),
-            _ => {}
-        }
-        match self.lifetime {
-            Lifetime::Ms(ms) => drop(command.arg("PX").arg(ms)),
-            Lifetime::Keep => drop(command.arg("KEEPTTL")),
-            Lifetime::None | Lifetime::At(_) => {}
-        }
-        Some(command)
-    }
+/// The version that a put makes, and what it waits for: what its answer is read with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Made {
+    version: Version,
+    wait: Option<Wait>,
+}
 
-    /// The script, which can do everything.
-    pub(super) fn ask(&self) -> Ask {
-        let keys = vec![self.stored.clone(), self.marks.clone(), self.operation.clone()];
-        let [mode, ms] = self.lifetime.args();
-        let [lease, token] = self.fence.clone();
-        let header = frame::header(self.version);
-        let (kind, wanted) = (self.kind.clone(), self.wanted.clone());
-        let args = vec![
-            header,
-            self.value.clone(),
-            kind,
-            wanted,
-            mode,
-            ms,
-            lease,
-            token,
-            self.digest.clone(),
-        ];
-        Ask::new(&scripts::PUT, keys, args, self.how).noting(self.note.clone())
-    }
-
+impl Made {
     /// Reads the answer to the plain command.
-    pub(super) fn plain_answer(&self, value: &Value, receipt: Receipt) -> Result<Written> {
+    pub(super) fn plain_answer(self, value: &Value, receipt: Receipt) -> Result<Written> {
         if *value == Value::Nil {
             return Err(conflict_after(receipt));
         }
-        Ok(Written::new(self.version, acknowledged(self.how.wait, receipt.reached)?))
+        self.written(self.version, receipt)
     }
 
     /// Reads the answer of the script.
-    pub(super) fn answer(&self, answer: &Answer, receipt: Receipt) -> Result<Written> {
+    pub(super) fn answer(self, answer: &Answer, receipt: Receipt) -> Result<Written> {
         let version = match answer.word {
             Word::Ok => self.version,
             Word::Replay => version(answer.item(0)?)?,
@@ -356,8 +306,35 @@ impl Put {
             Word::Conflict => return Err(conflict_after(receipt)),
             Word::Held => return Err(unlike()),
         };
-        Ok(Written::new(version, acknowledged(self.how.wait, receipt.reached)?))
+        self.written(version, receipt)
     }
+
+    fn written(self, version: Version, receipt: Receipt) -> Result<Written> {
+        Ok(Written::new(version, acknowledged(self.wait, receipt.reached)?))
+    }
+}
+
+/// The plain command of a put.
+fn set_command(
+    stored: &[u8],
+    framed: &frame::Framed<'_>,
+    precondition: Precondition,
+    lifetime: Lifetime,
+) -> Result<redis::Cmd> {
+    let mut command = redis::Cmd::with_capacity(6, stored.len() + framed.len() + 32);
+    command.arg("SET").arg(stored).arg(framed);
+    match precondition {
+        Precondition::Always => {}
+        Precondition::Absent => drop(command.arg("NX")),
+        Precondition::Present => drop(command.arg("XX")),
+        _ => return Err(Error::unsupported("this precondition")),
+    }
+    match lifetime {
+        Lifetime::Ms(ms) => drop(command.arg("PX").arg(ms)),
+        Lifetime::Keep => drop(command.arg("KEEPTTL")),
+        Lifetime::None | Lifetime::At(_) => {}
+    }
+    Ok(command)
 }
 
 fn delete_how(options: &DeleteOptions) -> How {
@@ -396,7 +373,7 @@ pub(super) fn delete_answer(
     }
     let existed = answer.item(0)?.as_ref() == b"1";
     let frame = answer.item(1)?;
-    let previous = (existed && return_value).then(|| frame::open(frame)).transpose()?;
+    let previous = (existed && return_value).then(|| frame::open(frame.clone())).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));
     let deleted = Deleted::new(existed, previous, receipt.reached);
     Ok(deleted.with_existed_unknown(receipt.unsettled && !remembered))
@@ -420,7 +397,7 @@ pub(super) fn read_deleted(value: Value, return_value: bool, receipt: Receipt) -
         let deleted = Deleted::new(scripts::integer(&value)? > 0, None, receipt.reached);
         return Ok(deleted.with_existed_unknown(receipt.unsettled));
     }
-    let previous = optional(value)?.as_ref().map(frame::open).transpose()?;
+    let previous = optional(value)?.map(frame::open).transpose()?;
     let previous = previous.map(|(version, value)| Entry::new(value, version));
     Ok(Deleted::new(previous.is_some(), previous, receipt.reached))
 }
@@ -435,14 +412,22 @@ pub(super) fn get_command(stored: &[u8], head: bool) -> redis::Cmd {
 }
 
 pub(super) fn read_plain(value: Value, head: bool) -> Result<Option<Entry>> {
-    let stored = optional(value)?.filter(|stored| !(head && stored.is_empty()));
-    let opened = stored.as_ref().map(frame::open).transpose()?;
-    Ok(opened.map(|(version, value)| Entry::new(value, version)))
+    let Some(stored) = optional(value)? else { return Ok(None) };
+    read_stored(stored, head)
+}
+
+/// Reads what is stored at a key; nothing is there when the beginning of it is empty.
+fn read_stored(stored: Bytes, head: bool) -> Result<Option<Entry>> {
+    if head && stored.is_empty() {
+        return Ok(None);
+    }
+    let (version, value) = frame::open(stored)?;
+    Ok(Some(Entry::new(value, version)))
 }
 
 pub(super) fn read_answer(answer: &Answer, head: bool) -> Result<Option<Entry>> {
     let [stored, deadline, remaining, _] = answer.rest.as_slice() else { return Ok(None) };
-    let entry = read_plain(Value::BulkString(stored.to_vec()), head)?;
+    let entry = read_stored(stored.clone(), head)?;
     let expires = expires(deadline, remaining)?;
     Ok(entry.map(|entry| entry.with_expires(expires)))
 }

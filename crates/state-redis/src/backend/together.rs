@@ -1,5 +1,7 @@
 //! Reading many entries of one server by one command instead of one for each.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::Value;
@@ -9,12 +11,33 @@ use super::Inner;
 use super::ask::many;
 use super::batch::{Item, put_at};
 use super::point::{get_command, read_plain};
-use crate::client::{Body, Lane, Repeat, Request, Role, Target};
+use crate::client::{Body, Lane, Repeat, Request, Role};
 use crate::keys::Kind;
 use crate::scripts::{integer, unlike};
-use crate::topology::slot_of;
+
+/// How many batches without a missing key it takes until none is expected to be.
+const MISSES_FORGOTTEN: u32 = 16;
 
 type Found = Vec<Result<Option<Entry>>>;
+
+/// Whether batches of reads lately found keys missing.
+#[derive(Debug, Default)]
+pub(super) struct Misses(AtomicU32);
+
+impl Misses {
+    fn are_expected(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes how many keys a batch has found missing.
+    fn saw(&self, missing: usize) {
+        let left = self.0.load(Ordering::Relaxed);
+        let next = if missing > 0 { MISSES_FORGOTTEN } else { left.saturating_sub(1) };
+        if next != left {
+            self.0.store(next, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Inner {
     /// Reads the entries of `keys`, all of them on one server, in chunks that are on their way
@@ -71,38 +94,45 @@ impl Inner {
     }
 
     /// Reads one chunk. `MGET` tells nothing of a key that holds something other than a string, so
-    /// the keys are counted beside it: when more are there than were read, the missing ones are
-    /// asked for one by one, and those that hold something else are errors.
+    /// missing keys are asked for one by one: those that hold something else are errors. That is
+    /// a second trip. While keys are often missing, all are counted beside the `MGET` instead, and
+    /// only if more are there than were read the missing ones are asked for.
     async fn read_together(&self, chunk: &[(usize, Bytes)], role: Role) -> Result<Found> {
         let Some((_, first)) = chunk.first() else { return Ok(Vec::new()) };
-        let bytes = chunk.iter().map(|(_, stored)| stored.len() + 16).sum();
+        let bytes: usize = chunk.iter().map(|(_, stored)| stored.len()).sum();
         let command = |name: &str| {
-            let mut command = redis::Cmd::with_capacity(chunk.len() + 1, bytes);
+            let mut command = redis::Cmd::with_capacity(chunk.len() + 1, bytes + name.len());
             command.arg(name);
             for (_, stored) in chunk {
                 command.arg(stored.as_ref());
             }
             command
         };
-        let target = Target::Slot(slot_of(first));
-        let body = Body::Pipeline(vec![command("MGET"), command("EXISTS")]);
+        let counting = self.misses.are_expected();
+        let mut commands = vec![command("MGET")];
+        commands.extend(counting.then(|| command("EXISTS")));
         let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
-        let request = Request::new(Operation::GetMany.name(), target, body).with_role(role);
+        let (op, target) = (Operation::GetMany.name(), self.client.target(first));
+        let request = Request::new(op, target, Body::Pipeline(commands)).with_role(role);
         let request = request.with_lane(lane).with_repeat(Repeat::Safe);
         let mut answers = many(self.send(Operation::GetMany, request).await?.reply)?.into_iter();
-        let (values, there) = (answers.next(), answers.next());
-        let Some(Value::Array(values)) = values.transpose()? else { return Err(unlike()) };
-        let there = integer(&there.transpose()?.ok_or_else(unlike)?)?;
+        let Some(Value::Array(values)) = answers.next().transpose()? else { return Err(unlike()) };
         if values.len() != chunk.len() {
             return Err(unlike());
         }
         let read = values.iter().filter(|value| **value != Value::Nil).count();
         let mut found: Found = values.into_iter().map(|value| read_plain(value, false)).collect();
-        if usize::try_from(there).is_ok_and(|there| there > read) {
+        self.misses.saw(found.len() - read);
+        let there = match answers.next().transpose()? {
+            Some(there) => usize::try_from(integer(&there)?).unwrap_or(0),
+            None => chunk.len(),
+        };
+        if there > read {
             self.ask_again(chunk, role, &mut found).await?;
         }
         Ok(found)
     }
+
     /// Asks one by one for what was not found.
     async fn ask_again(
         &self,

@@ -98,7 +98,7 @@ fn receipt(op: &WriteOp, result: &Bytes, acks: AcksReached) -> Result<WriteOutco
         WriteOp::Delete { options, .. } => {
             let existed = result.starts_with(b"1");
             let previous = if existed && options.return_value {
-                let (version, value) = frame::open(&result.slice(1..))?;
+                let (version, value) = frame::open(result.slice(1..))?;
                 Some(Entry::new(value, version))
             } else {
                 None

@@ -58,7 +58,7 @@ fn read(answer: Value, expected: Expected) -> Result<Seen> {
         (b"none", _) => Ok(Seen::Absent),
         (b"hash", Expected::Hash) => Ok(Seen::Hash),
         (b"string", Expected::Entry) => {
-            let (version, _) = frame::open(answer.item(1)?)?;
+            let (version, _) = frame::open(answer.item(1)?.clone())?;
             let deadline = u64::try_from(number::<i64>(answer.item(2)?)?).ok();
             let remaining_ms = u64::try_from(number::<i64>(answer.item(3)?)?).ok();
             let deadline = deadline.map(Timestamp::from_unix_ms);
