@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
-use state_core::{Error, LatencySummary, Operation, OperationStats, Stats};
+use state_core::{LatencySummary, Operation, OperationStats, Stats};
 
 use crate::client::Tally;
 
@@ -34,17 +34,23 @@ struct Line {
 }
 
 impl Counters {
-    /// Counts a call that came back: what it did, or how it failed.
-    pub(crate) fn count(&self, operation: Operation, call: Option<Call>, error: Option<&Error>) {
+    /// Counts a call that came back: how long all of it took, and what it did, unless it failed.
+    pub(crate) fn count(&self, operation: Operation, took: Duration, call: Option<Call>) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_MAX_US);
         self.with(operation, |line| {
             line.stats.calls += 1;
-            if let Some(call) = call {
-                line.stats.hits += call.hits;
-                line.stats.misses += call.misses;
-                line.stats.bytes_in += call.bytes_in;
-                line.stats.bytes_out += call.bytes_out;
+            line.stats.errors += u64::from(call.is_none());
+            let call = call.unwrap_or_default();
+            line.stats.hits += call.hits;
+            line.stats.misses += call.misses;
+            line.stats.bytes_in += call.bytes_in;
+            line.stats.bytes_out += call.bytes_out;
+            if line.latency_us.is_none() {
+                line.latency_us = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
             }
-            line.stats.errors += u64::from(error.is_some());
+            if let Some(histogram) = &mut line.latency_us {
+                histogram.saturating_record(us);
+            }
         });
     }
 
@@ -54,19 +60,6 @@ impl Counters {
             line.stats.commands += tally.commands;
             line.stats.pipelines += tally.pipelines;
             line.stats.retries += tally.retries;
-        });
-    }
-
-    /// Counts how long a call took, all of it.
-    pub(crate) fn took(&self, operation: Operation, took: Duration) {
-        self.with(operation, |line| {
-            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_MAX_US);
-            if line.latency_us.is_none() {
-                line.latency_us = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
-            }
-            if let Some(histogram) = &mut line.latency_us {
-                histogram.saturating_record(us);
-            }
         });
     }
 
@@ -102,13 +95,11 @@ mod tests {
     #[test]
     fn calls_latencies_and_retries_add_up() {
         let counters = Counters::default();
-        counters.count(Operation::Get, Some(Call { hits: 1, ..Call::default() }), None);
+        let us = Duration::from_micros;
+        counters.count(Operation::Get, us(100), Some(Call { hits: 1, ..Call::default() }));
         counters.sent(Operation::Get, Tally { commands: 1, pipelines: 0, retries: 0 });
         counters.sent(Operation::Get, Tally { commands: 3, pipelines: 1, retries: 3 });
-        counters.took(Operation::Get, Duration::from_micros(100));
-        counters.took(Operation::Get, Duration::from_micros(300));
-        let error = Error::invalid("x").with_attempts(4);
-        counters.count(Operation::Get, None, Some(&error));
+        counters.count(Operation::Get, us(300), None);
         let stats = counters.stats();
         let get = stats.of(Operation::Get);
         assert_eq!((get.calls, get.errors, get.retries, get.hits), (2, 1, 3, 1));

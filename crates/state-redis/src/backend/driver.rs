@@ -1,5 +1,6 @@
 //! The traits of the state layer for the backend.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,7 +21,8 @@ use super::RedisBackend;
 use crate::stats::Call;
 
 impl RedisBackend {
-    /// Runs a call, and counts and times it.
+    /// Runs a call, and counts and times it. Callers pin `work` where they make it: moved into here, and
+    /// from here into the span, it would be copied with all the room that it needs.
     async fn counted<T>(
         &self,
         operation: Operation,
@@ -45,8 +47,7 @@ impl RedisBackend {
                 .record("kind", error.kind().name()),
         };
         let counters = &self.inner.counters;
-        counters.took(operation, started.elapsed());
-        counters.count(operation, result.as_ref().ok().map(call), result.as_ref().err());
+        counters.count(operation, started.elapsed(), result.as_ref().map(call).ok());
         result.map_err(|error| error.with_op(operation.name()))
     }
 
@@ -72,7 +73,7 @@ impl StateBackend for RedisBackend {
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<Option<Entry>> {
         let bytes_in = key.len_bytes() as u64;
-        self.counted(Operation::Get, self.inner.get_one(key, &options), |found| {
+        self.counted(Operation::Get, pin!(self.inner.get_one(key, &options)), |found| {
             let mut call = Call { bytes_in, ..Call::default() };
             found_in(&mut call, found.as_ref());
             call
@@ -83,16 +84,18 @@ impl StateBackend for RedisBackend {
     async fn put_opts(&self, key: &Key, value: Bytes, options: PutOptions) -> Result<Written> {
         let bytes_in = (key.len_bytes() + value.len()) as u64;
         let call = |_: &Written| Call { bytes_in, ..Call::default() };
-        self.counted(Operation::Put, self.inner.put_one(key, &value, &options), call).await
+        self.counted(Operation::Put, pin!(self.inner.put_one(key, &value, &options)), call).await
     }
 
     async fn delete_opts(&self, key: &Key, options: DeleteOptions) -> Result<Deleted> {
         let bytes_in = key.len_bytes() as u64;
-        self.counted(Operation::Delete, self.inner.delete_one(key, &options), |deleted| Call {
-            hits: u64::from(deleted.existed),
-            misses: u64::from(!deleted.existed),
-            bytes_in,
-            bytes_out: deleted.previous.as_ref().map_or(0, |entry| entry.value.len() as u64),
+        self.counted(Operation::Delete, pin!(self.inner.delete_one(key, &options)), |deleted| {
+            Call {
+                hits: u64::from(deleted.existed),
+                misses: u64::from(!deleted.existed),
+                bytes_in,
+                bytes_out: deleted.previous.as_ref().map_or(0, |entry| entry.value.len() as u64),
+            }
         })
         .await
     }
@@ -105,12 +108,13 @@ impl StateBackend for RedisBackend {
     ) -> Result<Incremented> {
         let bytes_in = key.len_bytes() as u64;
         let call = |_: &Incremented| Call { bytes_in, ..Call::default() };
-        self.counted(Operation::Increment, self.inner.increment_one(key, by, &options), call).await
+        self.counted(Operation::Increment, pin!(self.inner.increment_one(key, by, &options)), call)
+            .await
     }
 
     async fn touch_opts(&self, key: &Key, options: TouchOptions) -> Result<bool> {
         let bytes_in = key.len_bytes() as u64;
-        self.counted(Operation::Touch, self.inner.touch_one(key, &options), |touched| Call {
+        self.counted(Operation::Touch, pin!(self.inner.touch_one(key, &options)), |touched| Call {
             hits: u64::from(*touched),
             misses: u64::from(!touched),
             bytes_in,
@@ -120,11 +124,11 @@ impl StateBackend for RedisBackend {
     }
 
     async fn list_page(&self, options: ListOptions) -> Result<Page<Meta>> {
-        self.timed(Operation::List, self.inner.list(&options)).await
+        self.timed(Operation::List, pin!(self.inner.list(&options))).await
     }
 
     async fn count_opts(&self, options: CountOptions) -> Result<u64> {
-        self.timed(Operation::Count, self.inner.count(&options)).await
+        self.timed(Operation::Count, pin!(self.inner.count(&options))).await
     }
 
     async fn get_many(
@@ -133,7 +137,7 @@ impl StateBackend for RedisBackend {
         options: GetOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
         let bytes_in = keys.iter().map(|key| key.len_bytes() as u64).sum();
-        self.counted(Operation::GetMany, self.inner.get_each(keys, &options), |found| {
+        self.counted(Operation::GetMany, pin!(self.inner.get_each(keys, &options)), |found| {
             let mut call = Call { bytes_in, ..Call::default() };
             for entry in found.iter().filter_map(|entry| entry.as_ref().ok()) {
                 found_in(&mut call, entry.as_ref());
@@ -146,11 +150,11 @@ impl StateBackend for RedisBackend {
     async fn write_many(&self, ops: Vec<WriteOp>) -> Result<Vec<Result<WriteOutcome>>> {
         let bytes_in = ops.iter().map(size).sum();
         let call = |_: &Vec<_>| Call { bytes_in, ..Call::default() };
-        self.counted(Operation::WriteMany, self.inner.write_each(&ops), call).await
+        self.counted(Operation::WriteMany, pin!(self.inner.write_each(&ops)), call).await
     }
 
     async fn clear_opts(&self, options: ClearOptions) -> Result<u64> {
-        self.timed(Operation::Clear, self.inner.clear(&options)).await
+        self.timed(Operation::Clear, pin!(self.inner.clear(&options))).await
     }
 
     async fn snapshot_opts(
@@ -202,7 +206,7 @@ impl HashStore for RedisBackend {
         fields: Vec<(Bytes, Bytes)>,
         options: HashWriteOptions,
     ) -> Result<u64> {
-        self.timed(Operation::Hash, self.inner.fields_set(key, fields, &options)).await
+        self.timed(Operation::Hash, pin!(self.inner.fields_set(key, fields, &options))).await
     }
 
     async fn hash_get(
@@ -211,7 +215,7 @@ impl HashStore for RedisBackend {
         fields: &[Bytes],
         consistency: Consistency,
     ) -> Result<Vec<Option<Bytes>>> {
-        let work = self.inner.fields_get(key, fields, consistency);
+        let work = pin!(self.inner.fields_get(key, fields, consistency));
         self.counted(Operation::Hash, work, |found| {
             let hits = found.iter().flatten().count() as u64;
             let bytes_out = found.iter().flatten().map(|value| value.len() as u64).sum();
@@ -226,7 +230,7 @@ impl HashStore for RedisBackend {
         fields: &[Bytes],
         options: HashWriteOptions,
     ) -> Result<u64> {
-        self.timed(Operation::Hash, self.inner.fields_delete(key, fields, &options)).await
+        self.timed(Operation::Hash, pin!(self.inner.fields_delete(key, fields, &options))).await
     }
 
     async fn hash_increment(
@@ -236,33 +240,34 @@ impl HashStore for RedisBackend {
         by: i64,
         options: HashWriteOptions,
     ) -> Result<i64> {
-        self.timed(Operation::Hash, self.inner.field_increment(key, field, by, &options)).await
+        self.timed(Operation::Hash, pin!(self.inner.field_increment(key, field, by, &options)))
+            .await
     }
 
     async fn hash_page(&self, key: &Key, options: HashPageOptions) -> Result<Page<(Bytes, Bytes)>> {
-        self.timed(Operation::Hash, self.inner.fields_page(key, &options)).await
+        self.timed(Operation::Hash, pin!(self.inner.fields_page(key, &options))).await
     }
 
     async fn hash_state(&self, key: &Key, consistency: Consistency) -> Result<Option<HashState>> {
-        self.timed(Operation::Hash, self.inner.fields_state(key, consistency)).await
+        self.timed(Operation::Hash, pin!(self.inner.fields_state(key, consistency))).await
     }
 
     async fn hash_remove(&self, key: &Key, options: HashWriteOptions) -> Result<bool> {
-        self.timed(Operation::Hash, self.inner.fields_remove(key, &options)).await
+        self.timed(Operation::Hash, pin!(self.inner.fields_remove(key, &options))).await
     }
 }
 
 #[async_trait]
 impl Transact for RedisBackend {
     async fn transact(&self, transaction: Transaction) -> Result<Vec<WriteOutcome>> {
-        self.timed(Operation::Transact, self.inner.transact_all(&transaction)).await
+        self.timed(Operation::Transact, pin!(self.inner.transact_all(&transaction))).await
     }
 }
 
 #[async_trait]
 impl LeaseStore for RedisBackend {
     async fn acquire_lease(&self, name: &Key, options: AcquireOptions) -> Result<Acquired> {
-        self.timed(Operation::Lease, self.inner.lease_acquire(name, &options)).await
+        self.timed(Operation::Lease, pin!(self.inner.lease_acquire(name, &options))).await
     }
 
     async fn renew_lease(
@@ -271,15 +276,15 @@ impl LeaseStore for RedisBackend {
         token: FenceToken,
         options: AcquireOptions,
     ) -> Result<LeaseGrant> {
-        self.timed(Operation::Lease, self.inner.lease_renew(name, token, &options)).await
+        self.timed(Operation::Lease, pin!(self.inner.lease_renew(name, token, &options))).await
     }
 
     async fn release_lease(&self, name: &Key, owner: OwnerId, token: FenceToken) -> Result<bool> {
-        self.timed(Operation::Lease, self.inner.lease_release(name, owner, token)).await
+        self.timed(Operation::Lease, pin!(self.inner.lease_release(name, owner, token))).await
     }
 
     async fn read_lease(&self, name: &Key) -> Result<Option<LeaseState>> {
-        self.timed(Operation::Lease, self.inner.lease_read(name)).await
+        self.timed(Operation::Lease, pin!(self.inner.lease_read(name))).await
     }
 }
 
