@@ -17,6 +17,8 @@ use crate::servers::Setup;
 /// A folder with the name of the file that is saved, so that saving fails.
 const CANNOT_SAVE: &[(&str, &str)] = &[("appenddirname", "dump.rdb")];
 const KEEPS_NOTHING: &[(&str, &str)] = &[("appendonly", "no")];
+/// Half a millisecond for each key that is loaded.
+const LOADS_SLOWLY: &[(&str, &str)] = &[("key-load-delay", "500")];
 const KEEPS_ALL: &[(&str, &str)] = &[("appendfsync", "always")];
 
 /// Faults of connections, which every setup has.
@@ -68,6 +70,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
         trials.extend([
             // Replicas need to save what they are sent.
             set("a_server_that_cannot_save_is_told", CANNOT_SAVE, refusals::cannot_save),
+            set("a_loading_server_is_waited_for", LOADS_SLOWLY, refusals::loading_awaited),
             set("an_empty_restart_is_no_end", KEEPS_NOTHING, contents::restarted_empty),
             set("a_kill_loses_nothing_on_the_file", KEEPS_ALL, contents::killed_with_file),
         ]);

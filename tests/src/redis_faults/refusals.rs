@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use state_core::{Error, ErrorKind, Outcome, StateBackendExt};
 use state_redis::RedisBackend;
 
-use crate::redis_stage::{Stage, fails, open, until, until_so, works_again};
+use crate::redis_stage::{Stage, fails, open, shared, until, until_so, works_again};
 
 const REFUSED: (ErrorKind, Outcome) = (ErrorKind::Unavailable, Outcome::NotApplied);
 const FULL: (ErrorKind, Outcome) = (ErrorKind::Overloaded, Outcome::NotApplied);
@@ -28,6 +28,42 @@ pub(super) fn loading(stage: &Stage) -> Result<(), Failed> {
         works_again(&store).await?;
         drop(reload);
         intact(&store).await
+    })
+}
+
+/// A server that was killed loads its keys so slowly that a call meets it while it does: one that may be repeated is, until
+/// the server is ready, and one that may not is told.
+pub(super) fn loading_awaited(stage: &Stage) -> Result<(), Failed> {
+    const KEYS: u64 = 3_000;
+    stage.run(async {
+        let mut config = stage.patient()?;
+        config.retries = 100;
+        let store = open(config).await?;
+        store.batch_put((1..KEYS).map(|number| (format!("filler:{number}"), "v"))).await?;
+        store.put("k", "1").await?;
+        let once = prepared(stage).await?;
+        stage.servers.kill(0)?;
+        let writing = tokio::spawn({
+            let store = shared(&store);
+            async move { store.put("k", "2").await }
+        });
+        let telling = tokio::spawn(async move {
+            until("somebody is told of the loading", || async {
+                match once.put("spare", "2").await {
+                    Err(error) if error.to_string().contains("LOADING") => Some(Ok(error)),
+                    Err(_) => None,
+                    Ok(_) => Some(Err("it had loaded before anybody asked")),
+                }
+            })
+            .await
+        });
+        stage.servers.restart(0)?;
+        let told = telling.await??.map_err(Failed::from)?;
+        assert_eq!((told.kind(), told.outcome()), REFUSED, "{told}");
+        writing.await??;
+        assert_eq!(store.get("k").await?.as_deref(), Some(b"2".as_slice()), "what was written");
+        assert_eq!(store.count("filler:").await?, KEYS - 1, "what was loaded");
+        works_again(&store).await
     })
 }
 
