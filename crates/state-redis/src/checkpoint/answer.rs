@@ -126,7 +126,40 @@ pub(super) fn split_descriptions(row: &Bytes) -> Result<Vec<Bytes>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use state_core::ErrorKind;
+
     use super::*;
+    use crate::checkpoint::runs::RunEntry;
+    use crate::checkpoint::sweep::Field;
+
+    fn expect_damage<T>(read: Result<T>) -> Option<T> {
+        read.map_err(|error| assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}")).ok()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn rows_of_any_bytes_are_read_or_corrupt(
+            bytes in prop::collection::vec(prop_oneof![Just(0), Just(b'1'), any::<u8>()], 0..60),
+        ) {
+            let row = Bytes::from(bytes);
+            if expect_damage(RecordRow::read(&row)).is_some() {
+                RecordRow::rewrite(&row, &row).unwrap();
+            }
+            let member = Bytes::from([b"w", row.as_ref()].concat());
+            if let Some(write) = expect_damage(WriteRow::read(&member)) {
+                let copy = write.with_serial_of_a_copy(&member);
+                prop_assert_eq!(copy.len(), member.len());
+                prop_assert_eq!(WriteRow::read(&copy).unwrap().serial, 0);
+            }
+            let items = expect_damage(split_descriptions(&row));
+            prop_assert!(items.is_none_or(|items| items.concat() == row));
+            expect_damage(Field::read(&row));
+            expect_damage(RunEntry { index: 0, entry: row }.read());
+        }
+    }
 
     #[test]
     fn rows_that_are_cut_are_corrupt() {

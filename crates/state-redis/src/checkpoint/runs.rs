@@ -31,7 +31,8 @@ impl RunEntry {
         let damaged = || Error::corrupt("the index of runs is damaged");
         let (_, rest) = split(&self.entry).ok_or_else(damaged)?;
         let (thread, at) = split(rest).ok_or_else(damaged)?;
-        Ok((ThreadId::new(read_inner(thread).ok_or_else(damaged)?), number(at)?))
+        let at = number(at).map_err(|_| damaged())?;
+        Ok((ThreadId::new(read_inner(thread).ok_or_else(damaged)?), at))
     }
 }
 
