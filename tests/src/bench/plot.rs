@@ -84,6 +84,22 @@ impl Curve {
         let (run, rise) = ((last.0 / first.0).ln(), (last.1 / first.1).ln());
         (run > 0.0).then(|| rise / run)
     }
+
+    /// The growth as figures: the cost at each size beside that at the size before, and what ten times
+    /// the size costs beside what it should by the slope `should`, where one is known.
+    pub fn figures(&self, unit: &'static str, axis: &str, should: Option<f64>) -> Vec<Figure> {
+        let steps = self.points.iter().zip(self.points.iter().skip(1));
+        let steps = steps.map(|((before, cost), (size, grown))| {
+            let case = format!("{}, at {size} {axis}", self.name);
+            Figure::costs(case, unit, &format!("at {before}"), &[(*grown, *cost)])
+        });
+        let tenfold = self.slope().zip(should).map(|(slope, should)| {
+            let case = format!("{}, with ten times the {axis}", self.name);
+            let growth = [(10_f64.powf(slope), 10_f64.powf(should))];
+            Figure::costs(case, "times the cost", "as it should be", &growth)
+        });
+        steps.chain(tenfold).collect()
+    }
 }
 
 /// Draws curves on logarithmic scales.

@@ -6,7 +6,7 @@ use comfy_table::Table;
 use redis::aio::MultiplexedConnection;
 use state_core::{ClearOptions, Clock, CountOptions, Key, StateBackend, SystemClock, WriteOp};
 use state_redis::NamespaceOptions;
-use state_tests::bench::{self, Curve, Outcome, Pace, median, number, rate, say};
+use state_tests::bench::{self, Curve, Figure, Outcome, Pace, median, number, rate, say};
 
 use super::ground::{Ground, plain_name, write_all};
 use super::sides::{Keys, Ours, Plain, Work, value};
@@ -18,20 +18,21 @@ const TASKS: [usize; 4] = [1, 10, 100, 1_000];
 const SMALL_BYTES: usize = 100;
 const TO_US: f64 = 1e6;
 
-/// Draws and prints the curves.
-pub(crate) async fn curves(ground: &Ground) -> Outcome<()> {
-    foreign_keys(ground).await?;
+/// Draws and prints the curves; what they show as figures.
+pub(crate) async fn curves(ground: &Ground) -> Outcome<Vec<Figure>> {
     let pace = ground.pace.with_time_ms(60, 300);
-    sizes(ground, pace).await?;
-    tasks(ground, pace).await
+    let mut figures = foreign_keys(ground).await?;
+    figures.extend(sizes(ground, pace).await?);
+    figures.extend(tasks(ground, pace).await?);
+    Ok(figures)
 }
 
 /// Counts a namespace of a hundred keys in a database that fills with keys of others.
-async fn foreign_keys(ground: &Ground) -> Outcome<()> {
+async fn foreign_keys(ground: &Ground) -> Outcome<Vec<Figure>> {
     let with_index = NamespaceOptions::new().with_ordered_index(true);
     let layouts = [
-        ("count, default layout", "about 1", "state-bench-count", NamespaceOptions::new()),
-        ("count, ordered index", "about 0", "state-bench-index", with_index),
+        ("count, default layout", 1.0, "state-bench-count", NamespaceOptions::new()),
+        ("count, ordered index", 0.0, "state-bench-index", with_index),
     ];
     let mut plain = ground.plain().await?;
     let mut measured = Vec::new();
@@ -54,8 +55,8 @@ async fn foreign_keys(ground: &Ground) -> Outcome<()> {
     for (_, _, backend) in &measured {
         backend.clear_opts(ClearOptions::default()).await?;
     }
-    let curves = measured.into_iter().map(|(curve, slope, _)| (curve, slope.to_owned()));
-    show("keys", "keys of others in the database", curves.collect())
+    let curves = measured.into_iter().map(|(curve, slope, _)| (curve, Some(slope)));
+    show("keys", "keys of others in the database", &curves.collect::<Vec<_>>())
 }
 
 /// Writes or removes the keys of others, all with a short value.
@@ -98,7 +99,7 @@ async fn count_us(backend: &dyn StateBackend) -> Outcome<f64> {
 }
 
 /// Gets and puts of values of growing size, one at a time.
-async fn sizes(ground: &Ground, pace: Pace) -> Outcome<()> {
+async fn sizes(ground: &Ground, pace: Pace) -> Outcome<Vec<Figure>> {
     let mut curves = Comparison::new(ground).await?;
     for value_bytes in VALUE_BYTES {
         curves.measure(number(value_bytes), value_bytes, 1, pace).await?;
@@ -107,7 +108,7 @@ async fn sizes(ground: &Ground, pace: Pace) -> Outcome<()> {
 }
 
 /// Gets and puts of small values by more and more tasks: what a call costs when all of them share a connection.
-async fn tasks(ground: &Ground, pace: Pace) -> Outcome<()> {
+async fn tasks(ground: &Ground, pace: Pace) -> Outcome<Vec<Figure>> {
     let mut curves = Comparison::new(ground).await?;
     for tasks in TASKS {
         curves.measure(number(tasks), SMALL_BYTES, tasks, pace).await?;
@@ -160,29 +161,29 @@ impl Comparison {
     }
 
     /// The slope should be that of the plain connection.
-    fn show(self, name: &str, axis: &str) -> Outcome<()> {
+    fn show(self, name: &str, axis: &str) -> Outcome<Vec<Figure>> {
         let mut curves = Vec::new();
         for [ours, plain] in self.curves {
-            let should =
-                plain.slope().map_or_else(String::new, |slope| format!("about {slope:.2}"));
-            curves.extend([(ours, should), (plain, String::new())]);
+            let should = plain.slope();
+            curves.extend([(ours, should), (plain, None)]);
         }
-        show(name, axis, curves)
+        show(name, axis, &curves)
     }
 }
 
 /// Prints and draws curves with the slopes that they should have on logarithmic scales: 0 is flat, 1 is linear.
-fn show(name: &str, axis: &str, curves: Vec<(Curve, String)>) -> Outcome<()> {
+fn show(name: &str, axis: &str, curves: &[(Curve, Option<f64>)]) -> Outcome<Vec<Figure>> {
     let mut table = Table::new();
     table.set_header(["microseconds of a call", "slope", "should be", "smallest", "largest"]);
-    for (curve, should) in &curves {
+    let about = |slope: Option<f64>| slope.map_or_else(String::new, |slope| format!("{slope:.2}"));
+    for (curve, should) in curves {
         let at = |point: Option<&(f64, f64)>| {
             point.map_or_else(String::new, |(size, us)| format!("{us:.1} us at {size}"))
         };
         table.add_row([
             curve.name.clone(),
-            curve.slope().map_or_else(String::new, |slope| format!("{slope:.2}")),
-            should.clone(),
+            about(curve.slope()),
+            about(*should),
             at(curve.points.first()),
             at(curve.points.last()),
         ]);
@@ -190,8 +191,8 @@ fn show(name: &str, axis: &str, curves: Vec<(Curve, String)>) -> Outcome<()> {
     say(format_args!("cost against {axis}"));
     say(table);
     let svg = bench::folder().join(format!("redis-growth-{name}.svg"));
-    let curves: Vec<Curve> = curves.into_iter().map(|(curve, _)| curve).collect();
-    bench::curves(&svg, "Redis driver", axis, "microseconds a call", &curves)?;
+    let drawn: Vec<Curve> = curves.iter().map(|(curve, _)| curve.clone()).collect();
+    bench::curves(&svg, "Redis driver", axis, "microseconds a call", &drawn)?;
     say(format_args!("written: {}", svg.display()));
-    Ok(())
+    Ok(curves.iter().flat_map(|(curve, should)| curve.figures("us", axis, *should)).collect())
 }

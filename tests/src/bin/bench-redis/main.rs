@@ -22,17 +22,9 @@ use state_tests::servers::Setup;
 use ground::Ground;
 
 /// What can be measured alone, in the order in which it is measured.
-const PARTS: [&str; 9] = [
-    "point",
-    "pool",
-    "outside",
-    "large",
-    "batches",
-    "compare",
-    "interference",
-    "growth",
-    "silence",
-];
+const PARTS: [&str; 8] =
+    ["point", "pool", "outside", "large", "batches", "compare", "interference", "silence"];
+const GROWTH: &str = "growth";
 const CLUSTER: &str = "cluster";
 
 fn main() -> Outcome<()> {
@@ -42,8 +34,9 @@ fn main() -> Outcome<()> {
     let given = std::env::var("STATE_REDIS_URL").ok();
     let is_cluster = given.as_ref().map(|url| url.contains("+cluster://"));
     let wanted = |part: &str| only.is_none_or(|only| only == part);
-    if let Some(only) = only.filter(|only| *only != CLUSTER && !PARTS.contains(&only.as_str())) {
-        return Err(format!("there is no part `{only}`: {}, {CLUSTER}", PARTS.join(", ")).into());
+    let parts = [PARTS.as_slice(), &[GROWTH, CLUSTER]].concat();
+    if let Some(only) = only.filter(|only| !parts.contains(&only.as_str())) {
+        return Err(format!("there is no part `{only}`: {}", parts.join(", ")).into());
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -55,6 +48,10 @@ fn main() -> Outcome<()> {
         for part in PARTS.into_iter().filter(|part| wanted(part)) {
             report.add(part, runtime.block_on(measure(part, &ground)));
         }
+        if wanted(GROWTH) {
+            let curves = runtime.block_on(growth::curves(&ground));
+            report.curves = report.taken(GROWTH, curves);
+        }
         report.add("cleaning up", runtime.block_on(ground.clean()).map(|()| Vec::new()));
     }
     if is_cluster == Some(false) {
@@ -64,7 +61,7 @@ fn main() -> Outcome<()> {
             .and_then(|ground| runtime.block_on(cluster::figures(&ground)));
         report.add(CLUSTER, measured);
     }
-    bench::finish("redis", &report.figures, &[])?;
+    bench::finish("redis", &report.figures, &report.curves)?;
     if report.failed.is_empty() {
         return Ok(());
     }
@@ -80,7 +77,6 @@ async fn measure(part: &str, ground: &Ground) -> Outcome<Vec<Figure>> {
         "batches" => batches::figures(ground).await,
         "compare" => compare::figures(ground).await,
         "interference" => interference::figures(ground).await,
-        "growth" => growth::curves(ground).await.map(|()| Vec::new()),
         _ => silence::figures(ground.pace).await,
     }
 }
@@ -89,18 +85,23 @@ async fn measure(part: &str, ground: &Ground) -> Outcome<Vec<Figure>> {
 #[derive(Debug, Default)]
 struct Report {
     figures: Vec<Figure>,
+    /// What the curves show, which are printed and drawn on their own.
+    curves: Vec<Figure>,
     failed: Vec<String>,
 }
 
 impl Report {
     /// Takes the figures of a part; the failure of one does not take the others away.
     fn add(&mut self, part: &str, measured: Outcome<Vec<Figure>>) {
-        match measured {
-            Ok(figures) => self.figures.extend(figures),
-            Err(error) => {
-                say(format_args!("not measured: {part}: {error}"));
-                self.failed.push(part.to_owned());
-            }
-        }
+        let figures = self.taken(part, measured);
+        self.figures.extend(figures);
+    }
+
+    fn taken(&mut self, part: &str, measured: Outcome<Vec<Figure>>) -> Vec<Figure> {
+        measured.unwrap_or_else(|error| {
+            say(format_args!("not measured: {part}: {error}"));
+            self.failed.push(part.to_owned());
+            Vec::new()
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use state_tests::bench::{Figure, Outcome};
+use state_tests::bench::{Caller, Figure, Outcome, rate};
 
 use super::ground::Ground;
 use super::sides::{Keys, Ours, Plain, Work};
@@ -28,8 +28,33 @@ pub(crate) async fn figures(ground: &Ground) -> Outcome<Vec<Figure>> {
                 let against = "multiplexed connection";
                 let figure = ground.pace.rates(case, against, tasks, &ours, &plain).await?;
                 figures.push(figure.with_goal(goal));
+                if tasks > 1 {
+                    let case = format!("{name} {label}, {tasks} tasks");
+                    let ours = together(ground, tasks, &ours).await?;
+                    let rounds = [(ours, together(ground, tasks, &plain).await?)];
+                    figures.push(Figure::rates(case, "commands a read", against, &rounds));
+                }
             }
         }
     }
     Ok(figures)
+}
+
+/// How many commands the server gets with one read: why many callers at once are cheaper than one.
+async fn together(ground: &Ground, tasks: usize, side: &impl Caller) -> Outcome<f64> {
+    let before = processed(ground).await?;
+    rate(tasks, ground.pace.time, side).await?;
+    let after = processed(ground).await?;
+    Ok((after.0 - before.0) / (after.1 - before.1).max(1.0))
+}
+
+/// The commands and the reads of the server so far.
+async fn processed(ground: &Ground) -> Outcome<(f64, f64)> {
+    let mut info = redis::cmd("INFO");
+    let text: String = info.arg("stats").query_async(&mut ground.plain().await?).await?;
+    let of = |name: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        found.and_then(|count| count.trim().parse().ok()).ok_or("the server does not count reads")
+    };
+    Ok((of("total_commands_processed")?, of("total_reads_processed")?))
 }
