@@ -122,7 +122,7 @@ async fn costs(
     for number in 0..30 {
         let thread = format!("warm {number}");
         let mut put = turn(&thread, 0, &mut "[]".to_owned(), "begin");
-        put.metadata = put.metadata.with("run_id", "warm");
+        put.metadata = put.metadata.with("run_id", format!("warm {number}"));
         writer.put_checkpoint(put).await?;
         writer.delete_thread(thread).await?;
     }

@@ -83,8 +83,8 @@ pub(super) fn disagree(stage: &Stage) -> Result<(), Failed> {
             let indexed = NamespaceOptions::new().with_ordered_index(true);
             let plain = NamespaceOptions::new().with_ordered_index(false);
             let (one, other) = futures_util::future::join(
-                open_with(stage.patient()?, &name, indexed),
-                open_with(stage.patient()?, &name, plain),
+                Box::pin(open_with(stage.patient()?, &name, indexed)),
+                Box::pin(open_with(stage.patient()?, &name, plain)),
             )
             .await;
             let (winner, refused) = match (one, other) {
