@@ -97,7 +97,7 @@ impl Store {
     /// copies entries does not copy them: on a server.
     #[cfg_attr(
         not(feature = "redis"),
-        expect(clippy::unused_async, reason = "only servers are waited for")
+        expect(clippy::unused_async, unused_variables, reason = "only servers are asked")
     )]
     pub(crate) async fn has_threads_of_their_own(
         &self,
