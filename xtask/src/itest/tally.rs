@@ -127,7 +127,7 @@ fn count(text: &str, word: &str) -> u64 {
 }
 
 fn failed_test(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::trim_end)
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED").map(str::trim)
 }
 
 #[cfg(test)]
