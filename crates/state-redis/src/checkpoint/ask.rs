@@ -74,7 +74,8 @@ impl Inner {
             .with_wait(wait);
         let answered = self.client.call(request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
-        let answer = Answer::read(value)?;
+        let mut answer = Answer::read(value)?;
+        answer.unsettled = answered.unsettled;
         acknowledged(wait, answered.reached.first().copied().unwrap_or_default())?;
         Ok(answer)
     }

@@ -10,7 +10,9 @@ use state_core::checkpoint::{DeleteThread, ListThreads, ThreadId, ThreadSummary}
 use state_core::{Error, ErrorKind, Expires, Page, PageToken, Result, Timestamp};
 
 use super::Inner;
-use super::ask::{Ask, TRIES, count, fence_arg, flag, milliseconds, read_generation, too_busy};
+use super::ask::{
+    Ask, TRIES, count, fence_arg, flag, generation_text, milliseconds, read_generation, too_busy,
+};
 use super::index::Entry;
 use super::scripts::{DELETE, LOOK, Word};
 use crate::backend::role;
@@ -36,7 +38,7 @@ pub(super) struct Look {
     checkpoints: u64,
     bytes: u64,
     written: Timestamp,
-    expires: Expires,
+    pub(super) expires: Expires,
     pinned: bool,
     pub(super) runs: Vec<String>,
 }
@@ -119,33 +121,37 @@ impl Inner {
         let thread = &delete.thread;
         let wait = self.acks(delete.acks)?;
         for _ in 0..TRIES {
-            let (runs, known) = match self.look_at_all(thread).await {
-                Ok(Looked::There(look)) => {
-                    let known = count(look.runs.len());
-                    (look.runs, known)
-                }
-                Ok(Looked::Absent { .. }) => (Vec::new(), count(0)),
+            let looked = match self.look_at_all(thread).await {
                 // What is damaged can be deleted nevertheless.
-                Err(error) if error.kind() == ErrorKind::Corrupt => (Vec::new(), Bytes::new()),
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == ErrorKind::Corrupt => None,
+                looked => Some(looked?),
             };
+            let (runs, known, generation) = match looked {
+                Some(Looked::There(look)) => {
+                    let known = count(look.runs.len());
+                    (look.runs, known, generation_text(look.life.generation))
+                }
+                Some(Looked::Absent { .. }) => (Vec::new(), count(0), Bytes::new()),
+                None => (Vec::new(), Bytes::new(), Bytes::new()),
+            };
+            let seen = known.is_empty() || !generation.is_empty();
             let entries = try_join(self.entry_of(thread), self.run_entries(thread, &runs)).await?;
             let mut args = vec![fence_arg(&delete.ownership)];
             args.push(delete.tombstone.map_or_else(Bytes::new, milliseconds));
-            args.extend([known, flag(empty)]);
+            args.extend([known, flag(empty), generation]);
             let ask = Ask::change(&DELETE, self.keys_of(thread), args).with_wait(wait);
             let mut answer = self.ask(ask).await?;
-            if answer.word == Word::Again {
-                continue;
+            match answer.word {
+                Word::Again => continue,
+                Word::Stale => return Ok(false),
+                _ => {}
             }
-            let existed = answer.item()?.as_ref() == b"1";
-            if existed || !empty {
-                self.memory.forget(thread);
-                let index = self.keys.index(self.keys.index_of(thread));
-                let removed = self.remove_entries(index, entries.0.as_slice());
-                try_join(removed, self.remove_run_entries(&entries.1)).await?;
-            }
-            return Ok(existed);
+            self.memory.forget(thread);
+            let index = self.keys.index(self.keys.index_of(thread));
+            let removed = self.remove_entries(index, entries.0.as_slice());
+            try_join(removed, self.remove_run_entries(&entries.1)).await?;
+            // Nobody but the try whose answer was lost can be said to have deleted what was seen.
+            return Ok(answer.item()?.as_ref() == b"1" || (seen && answer.unsettled));
         }
         Err(too_busy())
     }

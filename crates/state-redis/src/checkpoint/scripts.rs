@@ -70,6 +70,8 @@ pub(super) enum Word {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) word: Word,
+    /// Whether an earlier try may have been applied as well.
+    pub(super) unsettled: bool,
     items: std::vec::IntoIter<Value>,
 }
 
@@ -100,7 +102,7 @@ impl Answer {
             }
             _ => return Err(unlike()),
         };
-        Ok(Self { word, items })
+        Ok(Self { word, unsettled: false, items })
     }
 
     /// The next item.
