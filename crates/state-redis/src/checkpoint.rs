@@ -159,6 +159,6 @@ impl ThreadStore for RedisThreads {
         &self,
         thread: Option<ThreadId>,
     ) -> Result<BoxStream<'static, Result<ThreadEvent>>> {
-        self.inner.follow(thread).await
+        Arc::clone(&self.inner).follow(thread).await
     }
 }

@@ -500,7 +500,7 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     /// A pruning is told as a change of its thread, and a copy as a change of the thread that it makes.
     MUST "ckpt.watch.changed" needs [Watch] => watch::changed;
     /// The end of a thread's lifetime is told as its deletion.
-    MUST "ckpt.watch.expired" needs [Watch] moving time => watch::expired;
+    MUST "ckpt.watch.expired" needs [Watch] => watch::expired;
     /// What happened before a watch began is not told.
     MUST "ckpt.watch.from-now-on" needs [Watch] => watch::from_now_on;
     /// A watch of a thread tells of that one alone, and a watch of all of each.

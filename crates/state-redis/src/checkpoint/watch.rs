@@ -1,37 +1,55 @@
 //! Following threads by the messages that their scripts publish.
 //!
 //! Every change of a thread is published with its number, so a message that got lost between the
-//! server and here shows as a gap.
+//! server and here shows as a gap. No message comes when a thread expires: the changes say how long
+//! it lives from then on, and when that is over, it is looked at. A thread that is followed alone is
+//! also looked at in the beginning, and after a gap.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use state_core::checkpoint::{CheckpointRef, ThreadEvent, ThreadId};
-use state_core::{BoxStream, Result};
+use state_core::{BoxStream, ErrorKind, Expires, Result};
+use tokio::time::Instant;
 
 use super::Inner;
 use super::ask::random;
-use crate::client::{Body, NodeId, Repeat, Request, Target};
-use crate::keys::{escape_glob, read_place};
+use super::delete::Looked;
+use crate::client::{Body, NodeId, Repeat, Request, Role, Target};
+use crate::connect::pause;
+use crate::keys::{ThreadKeys, escape_glob, read_place};
+use crate::log::Deadlines;
 use crate::pubsub::{CHANNEL_BYTES_MAX, Delivery, SubscribeOptions, subscribe};
 
 /// The most threads whose last change is remembered.
 const THREADS_MAX: usize = 10_000;
+/// How long it takes until a thread is looked at again that could not be looked at.
+const RETRY_MS: u64 = 1_000;
+const RETRY: Duration = Duration::from_millis(RETRY_MS);
+/// Threads that are looked at before messages are read again.
+const LOOKS: usize = 100;
 
 /// What a watch remembers between messages.
 struct Follower {
-    keys: crate::keys::ThreadKeys,
+    keys: ThreadKeys,
     /// The only thread, where there is one.
     thread: Option<ThreadId>,
     /// Generation and number of the last change of each thread.
     last: HashMap<ThreadId, (Bytes, u64)>,
+    /// When threads are over, in milliseconds since `began`, as far as that was told.
+    ends: Deadlines<ThreadId>,
+    began: Instant,
+    /// When the only thread has to be looked at because nobody knows whether it has an end.
+    unsure: Option<Instant>,
     told: VecDeque<ThreadEvent>,
 }
 
 impl Inner {
     pub(super) async fn follow(
-        &self,
+        self: Arc<Self>,
         thread: Option<ThreadId>,
     ) -> Result<BoxStream<'static, Result<ThreadEvent>>> {
         let name = thread.as_ref().map(|thread| self.keys.channel(thread));
@@ -44,8 +62,7 @@ impl Inner {
             pattern.extend_from_slice(b"*");
             SubscribeOptions::pattern(pattern)
         };
-        let (keys, last, told) = (self.keys.clone(), HashMap::new(), VecDeque::new());
-        let mut follower = Follower { keys, thread, last, told };
+        let mut follower = Follower::new(self.keys.clone(), thread);
         let nodes = self.client.nodes();
         let deliveries = if nodes.len() > 1 {
             let (deliveries, sure) = self.subscribe_from_now(&nodes, options).await?;
@@ -54,19 +71,58 @@ impl Inner {
         } else {
             subscribe(self.client.clone(), self.channels.clone(), options).await?
         };
-        let events =
-            stream::unfold((deliveries, follower), |(mut deliveries, mut follower)| async move {
-                loop {
-                    if let Some(event) = follower.told.pop_front() {
-                        return Some((Ok(event), (deliveries, follower)));
-                    }
-                    match deliveries.next().await? {
-                        Ok(delivery) => follower.take(delivery),
-                        Err(error) => return Some((Err(error), (deliveries, follower))),
-                    }
+        self.look_at_ends(&mut follower).await;
+        let state = (self, deliveries, follower);
+        let events = stream::unfold(state, |(inner, mut deliveries, mut follower)| async move {
+            loop {
+                if let Some(event) = follower.told.pop_front() {
+                    return Some((Ok(event), (inner, deliveries, follower)));
                 }
-            });
+                let due = follower.due();
+                tokio::select! {
+                    biased;
+                    delivery = deliveries.next() => match delivery? {
+                        Ok(delivery) => follower.take(delivery, Instant::now()),
+                        Err(error) => return Some((Err(error), (inner, deliveries, follower))),
+                    },
+                    () = wait(due) => inner.look_at_ends(&mut follower).await,
+                }
+            }
+        });
         Ok(events.boxed())
+    }
+
+    /// Looks at the threads that are over, as far as the watch knows: their lifetime may have begun
+    /// anew when somebody read them.
+    async fn look_at_ends(&self, follower: &mut Follower) {
+        for Due { thread, lived } in follower.take_due(Instant::now()) {
+            match self.look(&thread, 0, Bytes::new(), Role::Primary).await {
+                Ok(Looked::There(look)) => follower.lives(thread, look.expires),
+                Ok(Looked::Absent { .. }) if lived => follower.is_over(thread),
+                Ok(Looked::Absent { .. }) => {}
+                // Something is there, and nobody knows until when.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {}
+                Err(_) if lived => follower.remember(thread, RETRY_MS, Instant::now()),
+                Err(_) => follower.unsure = Instant::now().checked_add(RETRY),
+            }
+        }
+    }
+}
+
+/// A thread to be looked at.
+#[derive(Debug, Eq, PartialEq)]
+struct Due {
+    thread: ThreadId,
+    /// Whether it was there, so that its end is told.
+    lived: bool,
+}
+
+/// Waits for a moment that may never come.
+async fn wait(until: Option<Instant>) {
+    match until {
+        Some(until) => pause(until.saturating_duration_since(Instant::now())).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -109,10 +165,61 @@ impl Inner {
 }
 
 impl Follower {
-    fn take(&mut self, delivery: Delivery) {
+    fn new(keys: ThreadKeys, thread: Option<ThreadId>) -> Self {
+        let (last, ends, told) = (HashMap::new(), Deadlines::default(), VecDeque::new());
+        let began = Instant::now();
+        let unsure = thread.is_some().then_some(began);
+        Self { keys, thread, last, ends, began, unsure, told }
+    }
+
+    /// A moment as the ends of threads are written down.
+    fn ms(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.began);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Has a thread looked at when it is over, so many milliseconds from now.
+    fn remember(&mut self, thread: ThreadId, left_ms: u64, now: Instant) {
+        self.ends.remember(thread, self.ms(now).saturating_add(left_ms));
+    }
+
+    /// When the next thread has to be looked at.
+    fn due(&self) -> Option<Instant> {
+        // A thread is there until its last millisecond.
+        let ends = self.ends.first_ms().map(|first| Duration::from_millis(first.saturating_add(1)));
+        let ends = ends.and_then(|first| self.began.checked_add(first));
+        ends.into_iter().chain(self.unsure).min()
+    }
+
+    fn take_due(&mut self, now: Instant) -> Vec<Due> {
+        let ends = self.ends.take_due(self.ms(now), LOOKS).into_iter();
+        let mut due: Vec<Due> = ends.map(|thread| Due { thread, lived: true }).collect();
+        if self.unsure.is_some_and(|at| at <= now) {
+            self.unsure = None;
+            due.extend(self.thread.clone().map(|thread| Due { thread, lived: false }));
+        }
+        due
+    }
+
+    /// Takes note of a thread that was looked at.
+    fn lives(&mut self, thread: ThreadId, expires: Expires) {
+        if let Expires::At { remaining, .. } = expires {
+            let left_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+            self.remember(thread, left_ms, Instant::now());
+        }
+    }
+
+    /// Tells that a thread has expired.
+    fn is_over(&mut self, thread: ThreadId) {
+        self.last.remove(&thread);
+        self.told.push_back(ThreadEvent::Deleted(thread));
+    }
+
+    fn take(&mut self, delivery: Delivery, now: Instant) {
         let Delivery::Message { channel, message } = delivery else {
             self.last.clear();
             self.told.push_back(ThreadEvent::Gap);
+            self.unsure = self.thread.is_some().then_some(now);
             return;
         };
         let Some(thread) = self.keys.thread_of(&channel) else { return };
@@ -121,16 +228,23 @@ impl Follower {
         }
         if message.as_ref() == b"d" {
             self.last.remove(&thread);
+            self.ends.forget(&thread);
             self.told.push_back(ThreadEvent::Deleted(thread));
             return;
         }
-        let Some((generation, serial, kind, place)) = read(&message) else {
+        let Some(Message { generation, serial, kind, left_ms, place }) = Message::read(&message)
+        else {
             // Of a later version, or of somebody else's: something has happened.
             self.told.push_back(ThreadEvent::Gap);
             return;
         };
         if self.last.len() >= THREADS_MAX {
             self.last.clear();
+        }
+        match left_ms.map(u64::try_from) {
+            Some(Ok(left_ms)) => self.remember(thread.clone(), left_ms, now),
+            Some(Err(_)) => self.ends.forget(&thread),
+            None => {}
         }
         let generation = Bytes::copy_from_slice(generation);
         let before = self.last.insert(thread.clone(), (generation.clone(), serial));
@@ -153,13 +267,26 @@ impl Follower {
     }
 }
 
-/// Generation, number, kind and place of a change.
-fn read(message: &[u8]) -> Option<(&[u8], u64, u8, &[u8])> {
-    let mut parts = message.splitn(4, |byte| *byte == b':');
-    let generation = parts.next()?;
-    let serial = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
-    let kind = *parts.next()?.first()?;
-    Some((generation, serial, kind, parts.next()?))
+/// What is told of a change.
+struct Message<'a> {
+    generation: &'a [u8],
+    serial: u64,
+    kind: u8,
+    /// How long the thread lives from now on, where the change has set that; -1 without an end.
+    left_ms: Option<i64>,
+    place: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    fn read(message: &'a [u8]) -> Option<Self> {
+        let mut parts = message.splitn(4, |byte| *byte == b':');
+        let generation = parts.next()?;
+        let serial = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+        let (kind, left_ms) = parts.next()?.split_first()?;
+        let left_ms = std::str::from_utf8(left_ms).ok().filter(|text| !text.is_empty());
+        let left_ms = left_ms.map(str::parse).transpose().ok()?;
+        Some(Self { generation, serial, kind: *kind, left_ms, place: parts.next()? })
+    }
 }
 
 #[cfg(test)]
@@ -169,15 +296,19 @@ mod tests {
     use super::*;
 
     fn told(messages: &[&str]) -> Vec<ThreadEvent> {
-        let keys = crate::keys::ThreadKeys::new("state", &Namespace::default());
+        follow(messages).told.into()
+    }
+
+    fn follow(messages: &[&str]) -> Follower {
+        let keys = ThreadKeys::new("state", &Namespace::default());
         let channel = keys.channel(&"t".into());
-        let (last, told) = (HashMap::new(), VecDeque::new());
-        let mut follower = Follower { keys, thread: None, last, told };
+        let mut follower = Follower::new(keys, None);
         for message in messages {
             let message = Bytes::copy_from_slice(message.as_bytes());
-            follower.take(Delivery::Message { channel: channel.clone(), message });
+            let delivery = Delivery::Message { channel: channel.clone(), message };
+            follower.take(delivery, follower.began);
         }
-        follower.told.into()
+        follower
     }
 
     #[test]
@@ -189,5 +320,37 @@ mod tests {
         let gone = ThreadEvent::Deleted("t".into());
         assert_eq!(told(&["g:1:p:a\0", "d", "h:1:p:b\0"]), [put("a"), gone, put("b")]);
         assert_eq!(told(&["?"]), [ThreadEvent::Gap]);
+    }
+    #[test]
+    fn the_last_word_on_the_end_of_a_thread_counts() {
+        let due = |messages: &[&str]| {
+            let follower = follow(messages);
+            follower.due().map(|due| due - follower.began)
+        };
+        let ms = Duration::from_millis;
+        assert_eq!(due(&["g:1:p500:a\0"]), Some(ms(501)));
+        assert_eq!(due(&["g:1:p500:a\0", "g:2:w70:a\0"]), Some(ms(71)));
+        assert_eq!(due(&["g:1:p500:a\0", "g:2:-:", "g:3:c:"]), Some(ms(501)));
+        assert_eq!(due(&["g:1:p500:a\0", "g:2:p-1:b\0"]), None);
+        assert_eq!(due(&["g:1:p500:a\0", "d"]), None);
+        assert_eq!(due(&["g:1:p:a\0"]), None);
+        assert_eq!(told(&["g:1:p5x:a\0"]), [ThreadEvent::Gap]);
+    }
+
+    #[test]
+    fn what_is_over_is_looked_at_once() {
+        let mut follower = follow(&["g:1:p500:a\0"]);
+        let began = follower.began;
+        assert_eq!(follower.take_due(began + Duration::from_millis(500)), []);
+        let over = began + Duration::from_millis(501);
+        assert_eq!(follower.take_due(over), [Due { thread: "t".into(), lived: true }]);
+        assert_eq!((follower.due(), follower.take_due(over)), (None, vec![]));
+
+        let mut only = Follower::new(follower.keys.clone(), Some("t".into()));
+        let due = only.take_due(only.began);
+        assert_eq!(due, [Due { thread: "t".into(), lived: false }], "in the beginning");
+        assert_eq!(only.due(), None);
+        only.take(Delivery::Gap, over);
+        assert_eq!(only.due(), Some(over), "after a gap");
     }
 }

@@ -1,6 +1,7 @@
 //! When entries that were told with a lifetime are due: no stream tells of their end.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use state_core::{Change, Key};
 
@@ -8,23 +9,28 @@ use state_core::{Change, Key};
 /// those lifetimes is not told.
 const DEADLINES_MAX: usize = 65_536;
 
-/// The deadlines of entries, as far as a watch was told of them.
-#[derive(Debug, Default)]
-pub(crate) struct Deadlines {
-    by_key: HashMap<Key, u64>,
-    by_time: BTreeSet<(u64, Key)>,
+/// The deadlines of entries, or of whatever else has a name, as far as a watch was told of them.
+#[derive(Debug)]
+pub(crate) struct Deadlines<K = Key> {
+    by_key: HashMap<K, u64>,
+    by_time: BTreeSet<(u64, K)>,
+}
+
+impl<K> Default for Deadlines<K> {
+    fn default() -> Self {
+        Self { by_key: HashMap::new(), by_time: BTreeSet::new() }
+    }
 }
 
 impl Deadlines {
     /// Takes note of a change.
     pub(crate) fn note(&mut self, change: &Change) {
         match change {
-            Change::Put { key, deadline, .. } | Change::Touched { key, deadline } => {
-                self.forget(key);
-                if let Some(deadline) = deadline {
-                    self.remember(key.clone(), deadline.unix_ms());
-                }
-            }
+            Change::Put { key, deadline, .. } | Change::Touched { key, deadline } => match deadline
+            {
+                Some(deadline) => self.remember(key.clone(), deadline.unix_ms()),
+                None => self.forget(key),
+            },
             Change::Deleted { key } => self.forget(key),
             Change::Cleared { prefix, scope } => {
                 let cleared =
@@ -35,8 +41,11 @@ impl Deadlines {
             _ => {}
         }
     }
+}
 
-    pub(crate) fn remember(&mut self, key: Key, deadline_ms: u64) {
+impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
+    pub(crate) fn remember(&mut self, key: K, deadline_ms: u64) {
+        self.forget(&key);
         self.by_key.insert(key.clone(), deadline_ms);
         self.by_time.insert((deadline_ms, key));
         if self.by_time.len() > DEADLINES_MAX
@@ -46,14 +55,20 @@ impl Deadlines {
         }
     }
 
-    fn forget(&mut self, key: &Key) {
+    pub(crate) fn forget(&mut self, key: &K) {
         if let Some((key, deadline_ms)) = self.by_key.remove_entry(key) {
             self.by_time.remove(&(deadline_ms, key));
         }
     }
 
+    /// The first of them.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn first_ms(&self) -> Option<u64> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
     /// Takes out up to `limit` that were due before `now_ms`.
-    pub(crate) fn take_due(&mut self, now_ms: u64, limit: usize) -> Vec<Key> {
+    pub(crate) fn take_due(&mut self, now_ms: u64, limit: usize) -> Vec<K> {
         let mut due = Vec::new();
         while due.len() < limit && self.by_time.first().is_some_and(|(at, _)| *at < now_ms) {
             let Some((_, key)) = self.by_time.pop_first() else { break };

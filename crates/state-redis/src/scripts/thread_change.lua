@@ -68,7 +68,8 @@ local function live(head, made, lifetime)
 end
 
 -- Writes what is to be written, gives all keys their end, and tells those who follow the thread: nobody can where the user
--- may not publish. The channel is what the names of the keys begin with.
+-- may not publish. The channel is what the names of the keys begin with. Behind the kind of a change that has set the end
+-- stand the milliseconds until then, -1 where there is none now.
 local function commit(head, what)
   head[SERIAL] = head[SERIAL] + 1
   head[WRITTEN_MS] = now_ms()
@@ -81,6 +82,10 @@ local function commit(head, what)
     else
       redis.call('PEXPIREAT', KEYS[i], text(ends))
     end
+  end
+  if ends then
+    local left = ends == -1 and -1 or math.max(ends - head[WRITTEN_MS], 0)
+    what = string.sub(what, 1, 1) .. text(left) .. string.sub(what, 2)
   end
   redis.pcall('PUBLISH', string.sub(HISTORY, 1, -8), head[GENERATION] .. ':' .. text(head[SERIAL]) .. ':' .. what)
 end

@@ -74,10 +74,18 @@ pub(super) async fn changed(cx: Cx) {
 }
 
 pub(super) async fn expired(cx: Cx) {
-    let life = Duration::from_secs(10);
-    put(&*cx.a, step(THREAD, 0).with_lifetime(ThreadLifetime::After(life))).await;
-    let mut events = follow(&*cx.b, Some(THREAD)).await;
-    cx.advance(life).await;
+    let ends = || step(THREAD, 0).with_lifetime(ThreadLifetime::After(cx.lifetime()));
+    let mut events = if cx.time_moves() {
+        put(&*cx.a, ends()).await;
+        follow(&*cx.b, Some(THREAD)).await
+    } else {
+        // It could end before it is followed.
+        let mut events = follow(&*cx.b, Some(THREAD)).await;
+        put(&*cx.a, ends()).await;
+        tells(&mut events, ThreadEvent::Put(at(THREAD, 0))).await;
+        events
+    };
+    cx.outlive().await;
     assert_eq!(cx.a.latest(THREAD).await.unwrap(), None, "it has expired");
     tells(&mut events, ThreadEvent::Deleted(THREAD.into())).await;
 }
