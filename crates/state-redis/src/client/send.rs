@@ -14,7 +14,7 @@ use super::{
 use crate::config::Address;
 use crate::connect::{Connection, Trouble};
 use crate::errors::{Failure, Fault};
-use crate::retry::{Call, Verdict, verdict};
+use crate::retry::{Call, Step, Verdict, verdict};
 use crate::topology::Node;
 
 /// What stays the same over all tries of a request.
@@ -128,8 +128,11 @@ impl Client {
                 Err(error) => return Some((index, error)),
             };
             batch.go_on();
-            // A replica that failed once is not asked again.
-            aim.role = Role::Primary;
+            // A replica that failed once is not asked again, but one that does not know a script is
+            // taught it: no other would know it, either.
+            if again.step != Step::LoadScript {
+                aim.role = Role::Primary;
+            }
             self.find_again(aim, call, &again, progress.used.as_ref().map(|used| &used.node)).await;
             match self.settle(aim, call, &mut progress.late).await {
                 Settled::Yes => self.attempt(aim, call, batch, progress).await,
