@@ -5,7 +5,7 @@ use state_core::Result;
 use state_core::checkpoint::DeleteThread;
 
 use super::Inner;
-use super::ask::{Ask, count, decimal, fence_arg, generation_text};
+use super::ask::{Ask, count, decimal, fence_arg, generation_text, random};
 use super::scripts::{REMOVE, Word};
 use crate::keys::place;
 
@@ -25,6 +25,7 @@ impl Inner {
             let mut args = vec![generation_text(remove.life.generation), decimal(epoch)];
             args.push(fence_arg(&remove.ownership));
             args.push(count(if go { places.len() } else { 0 }));
+            args.push(generation_text(random()?));
             args.extend(places.iter().map(|(namespace, id)| place(namespace, id)));
             let ask = Ask::change(&REMOVE, self.keys_of(thread), args).with_wait(wait);
             let mut answer = self.ask(ask).await?;

@@ -1,13 +1,19 @@
 -- Removes records of a thread, or takes them out of sight.
 -- KEYS: as in thread.lua.
--- ARGV: 1 generation, 2 epoch, 3 fence, 4 how many go with their writes, then id and namespace of each of these, then of those
---       that go out of sight; at most 1,000 together.
+-- ARGV: 1 generation, 2 epoch, 3 fence, 4 how many go with their writes, 5 a random text, the same when this is sent again, then
+--       id and namespace of each of these, then of those that go out of sight; at most 1,000 together.
 -- Returns: {'ok', how many are gone, how many are out of sight, whether nothing is left (1 or 0)} | {'stale'} | {'fenced'} |
 --          {'full', what} | {'corrupt'} | {'later'}.
--- Atomic: the whole script. It raises the epoch, so that what was read before is not relied on.
+-- Atomic: the whole script. It raises the epoch, so that what was read before is not relied on; what is sent again because
+-- its answer was lost is answered as the first time.
 local head, _, bad = see()
 if bad then return {bad} end
-if not lives(head, ARGV[1], ARGV[2]) then return {'stale'} end
+if not lives(head, ARGV[1], ARGV[2]) then
+  local done = head and redis.call('HGET', HISTORY, 'removed')
+  if not done or string.sub(done, 1, #ARGV[5]) ~= ARGV[5] then return {'stale'} end
+  local gone, hidden = struct.unpack('<I4I4', done, #ARGV[5] + 1)
+  return {'ok', gone, hidden, head[CHECKPOINTS] + head[PENDING] == 0 and 1 or 0}
+end
 if ARGV[3] ~= '' then
   local no = refused(head, ARGV[3])
   if no then return no end
@@ -24,7 +30,7 @@ local function drop(member)
   return row
 end
 
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local place = ARGV[i]
   local row = drop('c' .. place)
   if row then
@@ -32,7 +38,7 @@ for i = 5, #ARGV do
     local split = string.find(place, '\0', 1, true)
     namespaces[string.sub(place, split + 1)] = true
   end
-  if i - 4 > going then
+  if i - 5 > going then
     if row then
       hidden = hidden + 1
       if redis.call('HSETNX', HISTORY, 'k' .. place, row) == 1 then
@@ -74,5 +80,6 @@ for namespace in pairs(namespaces) do
   end
 end
 head[EPOCH] = head[EPOCH] + 1
+redis.call('HSET', HISTORY, 'removed', ARGV[5] .. struct.pack('<I4I4', gone, hidden))
 commit(head, gone + hidden > 0 and 'c:' or '-:')
 return {'ok', gone, hidden, head[CHECKPOINTS] + head[PENDING] == 0 and 1 or 0}
