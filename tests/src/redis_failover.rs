@@ -29,6 +29,8 @@ const CALLS: [(&str, Check); 2] = [
 ];
 const REPLICAS: [(&str, Play); 1] =
     [("what_no_replica_has_is_lost_with_its_primary", control::loses)];
+const THREADS: [(&str, Play); 1] =
+    [("acknowledged_checkpoints_outlive_a_failover", threads::acknowledged)];
 const SLOTS: [(&str, Play); 6] = [
     ("moving_slots_are_not_noticed_by_callers", slots::load),
     ("pages_and_snapshots_see_keys_that_move_to_a_node_already_scanned", listings::behind),
@@ -50,7 +52,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     };
     let mut trials: Vec<Trial> = match setup {
         Setup::Replica => return REPLICAS.iter().map(named).collect(),
-        Setup::Sentinel => PRIMARIES.iter().map(named).collect(),
+        Setup::Sentinel => PRIMARIES.iter().chain(&THREADS).map(named).collect(),
         Setup::Cluster => PRIMARIES.iter().chain(&SLOTS).map(named).collect(),
         _ => return Vec::new(),
     };

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
-use state_tests::{redis_acks, redis_failover, redis_looking, redis_sound};
+use state_tests::{redis_acks, redis_checkpoints, redis_failover, redis_looking, redis_sound};
 
 fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Replica);
     trials.extend(redis_sound::trials(Setup::Replica));
     trials.extend(redis_failover::trials(Setup::Replica));
+    trials.extend(redis_checkpoints::replica_trials());
     trials.push(harness::trial("harness::replicas_get_what_is_written", replicate));
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     for (name, check) in redis_acks::CHECKS.into_iter().chain(redis_looking::CHECKS) {

@@ -6,15 +6,16 @@ use libtest_mimic::{Failed, Trial};
 use state_checkpoint::CheckpointOptions;
 use state_conformance::{Fixture, Status, Suite};
 use state_core::checkpoint::Checkpointer;
-use state_core::{Error, ErrorKind, Namespace, Result};
+use state_core::{BoxFuture, Error, ErrorKind, Namespace, Result};
 use state_redis::{RedisConfig, RedisStore};
 
 use crate::proxy::Fault;
 use crate::redis_stage::TEST_PATIENCE;
 use crate::servers::{Node, Reply, Running, Servers, Setup};
 
-/// What the clauses need that cut the links to the servers.
+/// The clauses that cut the links to the servers, and those that restart them.
 const CUTTING: &str = "ckpt.store.unreachable.";
+const RESTARTING: &str = "ckpt.store.durable";
 
 type Checkpoints = Fixture<dyn Checkpointer>;
 
@@ -31,6 +32,11 @@ pub(super) fn trials(servers: &Arc<Running>) -> Vec<Trial> {
     let cut = move || unreachable(setup);
     let name = "checkpoints::unreachable_servers_are_errors";
     trials.push(Trial::test(name, cut).with_ignored_flag(given));
+    if setup.is_one_server() {
+        let restart = move || durable(setup);
+        let name = "checkpoints::a_killed_server_has_its_threads_again";
+        trials.push(Trial::test(name, restart).with_ignored_flag(given));
+    }
     trials
 }
 
@@ -79,14 +85,42 @@ fn unreachable(setup: Setup) -> std::result::Result<(), Failed> {
             }))
         }
     });
+    check(&suite, CUTTING, 2)
+}
+
+/// The clauses that need a server which is killed and started again.
+fn durable(setup: Setup) -> std::result::Result<(), Failed> {
+    let servers = Arc::new(Servers::start(setup)?);
+    let suite = Suite::new(format!("redis {setup} checkpoints, restarted"), move || {
+        restartable(Arc::clone(&servers))
+    });
+    check(&suite.with_deadline(TEST_PATIENCE), RESTARTING, 3)
+}
+
+fn restartable(servers: Arc<Running>) -> BoxFuture<'static, Result<Checkpoints>> {
+    Box::pin(async move {
+        let fixture = fixture(&servers, RedisConfig::from_url(servers.url())?).await?;
+        Ok(fixture.with_restart(move || {
+            let servers = Arc::clone(&servers);
+            async move {
+                let restarted = servers.kill(0).and_then(|()| servers.restart(0));
+                restarted.map_err(|error| Error::new(ErrorKind::Unavailable, error.to_string()))?;
+                restartable(servers).await
+            }
+        }))
+    })
+}
+
+/// Runs the clauses whose ids begin like this, of which there must be so many.
+fn check(suite: &Suite, ids: &str, wanted: usize) -> std::result::Result<(), Failed> {
     let mut checked = 0;
-    for clause in state_conformance::all().filter(|clause| clause.id.starts_with(CUTTING)) {
+    for clause in state_conformance::all().filter(|clause| clause.id.starts_with(ids)) {
         let verdict = suite.check(clause);
         if verdict.status != Status::Passed {
             return Err(format!("{}: {:?}", clause.id, verdict.status).into());
         }
         checked += 1;
     }
-    assert_eq!(checked, 2, "clauses that cut links");
+    assert_eq!(checked, wanted, "clauses that begin with {ids}");
     Ok(())
 }

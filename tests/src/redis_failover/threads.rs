@@ -1,17 +1,19 @@
-//! Threads of checkpoints whose slots move while they are copied.
+//! Threads of checkpoints whose slots move while they are copied, and whose primary is replaced.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libtest_mimic::Failed;
 use state_checkpoint::CheckpointOptions;
-use state_core::checkpoint::{Checkpoint, Checkpointer, CheckpointerExt, Payload, PutCheckpoint};
-use state_core::{Namespace, Timestamp};
+use state_core::checkpoint::{
+    Checkpoint, Checkpointer, CheckpointerExt, ListCheckpoints, Payload, PutCheckpoint,
+};
+use state_core::{Acks, Namespace, Timestamp};
 use state_redis::RedisStore;
 
 use super::moves::move_slot;
 use crate::chat::text;
-use crate::redis_stage::{Stage, until_so};
+use crate::redis_stage::{Stage, until, until_so};
 
 /// So much that a copy reads the content in many steps.
 const CONTENT_BYTES: usize = 8 << 20;
@@ -62,6 +64,61 @@ pub(super) fn copies(stage: &Stage) -> Result<(), Failed> {
             let found = store.latest(copy.as_str()).await?.ok_or("no copy")?;
             let value = found.value("messages").ok_or("a copy without its value")?;
             assert!(value.bytes() == content.as_bytes(), "{copy} holds something else");
+        }
+        Ok(())
+    })
+}
+
+/// Steps before another server takes over, and after.
+const STEPS: usize = 15;
+
+/// What both replicas have acknowledged is there when one of them has taken over, and the instance goes on with it.
+pub(super) fn acknowledged(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let open = || store.checkpoints(Namespace::default(), CheckpointOptions::new());
+        let checkpoints = open()?;
+        let step = |number: usize| {
+            let id = format!("{number:03}");
+            let time = Timestamp::from_unix_ms(1_780_000_000_000);
+            let version = i64::try_from(number).unwrap_or_default();
+            let checkpoint = Checkpoint::new(id, time).with_channel("messages", version);
+            PutCheckpoint::new("t", checkpoint)
+                .with_parent(number.checked_sub(1).map(|parent| format!("{parent:03}").into()))
+                .with_value("messages", Payload::new("text", text(1, 100 * (number + 1))))
+                .with_acks(Acks::Replicas(2))
+        };
+        // Every put is sent until it is acknowledged, whatever happens to the servers.
+        let put = async |number: usize| {
+            until("the put is acknowledged", || async {
+                checkpoints.put_checkpoint(step(number)).await.ok()
+            })
+            .await
+        };
+        for number in 0..STEPS {
+            put(number).await?;
+        }
+        let before = stage.servers.primaries();
+        stage.servers.failover()?;
+        until_so("there is another primary", || {
+            let now = stage.servers.primaries();
+            now.len() == 1 && now != before
+        })
+        .await?;
+        for number in STEPS..2 * STEPS {
+            put(number).await?;
+        }
+        stage.servers.wait_until_settled()?;
+        for reader in [&checkpoints, &open()?] {
+            let all = ListCheckpoints::of("t").with_limit(4 * STEPS);
+            let found = reader.list_checkpoints(all).await?.items;
+            assert_eq!(found.len(), 2 * STEPS);
+            for (number, tuple) in found.iter().rev().enumerate() {
+                assert_eq!(tuple.checkpoint.id.as_str(), format!("{number:03}"));
+                let value = tuple.value("messages").ok_or("a step without its value")?;
+                assert_eq!(value.bytes(), text(1, 100 * (number + 1)).as_bytes());
+            }
+            assert_eq!(reader.latest("t").await?.as_ref(), found.first());
         }
         Ok(())
     })

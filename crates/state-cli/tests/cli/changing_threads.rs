@@ -145,6 +145,11 @@ fn all_threads_are_pruned_at_once_and_what_cannot_be_is_refused() {
     for (arguments, said, code) in [
         (&["prune", "trip"][..], "required", 2),
         (&["prune", "--keep-latest"], "required", 2),
+        (&["prune", "trip", "--keep-first", "3", "--yes"], "--keep-first", 2),
+        (&["prune", "trip", "--strategy", "keep_latest", "--yes"], "--strategy", 2),
+        (&["prune", "trip", "keep-latest", "--yes"], "required", 2),
+        (&["prune", "trip", "--keep-last", "some", "--yes"], "some", 2),
+        (&["prune", "trip", "--max-age", "soon", "--yes"], "soon", 2),
         (&["prune", "trip", "--keep-last", "0"], "0", 2),
         (&["prune", "trip", "--keep-last", "1", "--keep-latest"], "cannot be used", 2),
         (&["prune", "trip", "--max-age", "30"], "unit", 2),
