@@ -4,8 +4,10 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     process::{Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
 };
 
 use crate::{failure::Failure, workspace};
@@ -44,20 +46,25 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     judge(command, status)
 }
 
-/// Runs a program to its end; hands each line of its standard output to `see` and prints it.
+/// Runs a program to its end; hands each line that it prints to `see` and passes it on.
 ///
 /// The exit status is returned, not judged: the caller knows what the lines meant.
 pub(crate) fn run_watched(
     command: &mut Command,
-    mut see: impl FnMut(&str),
+    see: impl FnMut(&str) + Send,
 ) -> Result<ExitStatus, Failure> {
     show(command);
-    let mut child =
-        command.stdout(Stdio::piped()).spawn().map_err(|error| cannot_start(command, &error))?;
-    if let Some(output) = child.stdout.take() {
-        copy_lines(BufReader::new(output), &mut io::stdout().lock(), &mut see)
-            .map_err(|error| Failure::io(format!("reading from {}", line(command)), &error))?;
-    }
+    // Colours would hide what a line begins with.
+    command.env("CARGO_TERM_COLOR", "never").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let see = Mutex::new(see);
+    let copied = thread::scope(|scope| {
+        let errors = scope.spawn(|| copy_lines(errors, &mut io::stderr(), &see));
+        let output = copy_lines(output, &mut io::stdout(), &see);
+        errors.join().unwrap_or_else(|_| Err(io::Error::other("a thread gave up"))).and(output)
+    });
+    copied.map_err(|error| Failure::io(format!("reading from {}", line(command)), &error))?;
     child.wait().map_err(|error| Failure::io(format!("waiting for {}", line(command)), &error))
 }
 
@@ -116,14 +123,17 @@ fn cannot_start(command: &Command, error: &io::Error) -> Failure {
 
 /// Lines are passed on as they come; bytes that are not UTF-8 are passed on unchanged.
 fn copy_lines(
-    mut from: impl BufRead,
+    from: Option<impl Read>,
     to: &mut impl Write,
-    see: &mut impl FnMut(&str),
+    see: &Mutex<impl FnMut(&str)>,
 ) -> io::Result<()> {
+    let Some(from) = from else { return Ok(()) };
+    let mut from = BufReader::new(from);
     let mut bytes = Vec::new();
     while from.read_until(b'\n', &mut bytes)? > 0 {
         to.write_all(&bytes)?;
         to.flush()?;
+        let mut see = see.lock().unwrap_or_else(PoisonError::into_inner);
         see(String::from_utf8_lossy(&bytes).trim_end());
         bytes.clear();
     }
@@ -139,9 +149,21 @@ mod tests {
         let mut copy = Vec::new();
         let mut seen = Vec::new();
         let from: &[u8] = b"one\r\n\xfftwo\nlast";
-        copy_lines(from, &mut copy, &mut |line| seen.push(line.to_owned())).unwrap();
+        let see = Mutex::new(|line: &str| seen.push(line.to_owned()));
+        copy_lines(Some(from), &mut copy, &see).unwrap();
         assert_eq!(copy, from);
         assert_eq!(seen, ["one", "\u{fffd}two", "last"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn both_outputs_of_a_program_are_seen_and_its_status_is_given_on() {
+        let mut seen = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let status = run_watched(&mut command, |line| seen.push(line.to_owned())).unwrap();
+        seen.sort();
+        assert_eq!((status.code(), seen), (Some(3), vec!["err".to_owned(), "out".to_owned()]));
     }
 
     #[test]

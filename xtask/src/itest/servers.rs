@@ -146,13 +146,14 @@ fn run(
 /// Runs the tests that failed once more, one after the other, if they are few.
 ///
 /// Elections, killed servers and cut connections have deadlines of their own, which a machine with
-/// other work can miss. What fails twice is a failure; what fails once is named in the summary.
+/// other work can miss. What fails twice is a failure; what fails once is named in the summary. Where a test program did
+/// not get to its end, nothing is excused: nobody knows which of its tests would have failed.
 fn repeat(
     tally: &mut Tally,
     run_only: &impl Fn(&[String]) -> Result<Tally, Failure>,
 ) -> Result<(), Failure> {
     let failed: BTreeSet<String> = tally.failures().iter().cloned().collect();
-    if failed.len() > REPEATED_MAX {
+    if failed.len() > REPEATED_MAX || tally.has_lost_programs() {
         return Ok(());
     }
     for name in failed {
@@ -208,6 +209,17 @@ mod tests {
         assert_eq!(asked.into_inner(), ["--exact lasting", "--exact passing"]);
         assert_eq!(tally.line(), "8 passed, 1 failed");
         assert_eq!(tally.repeated(), ["passing"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_repeated_where_a_test_program_died() {
+        let mut tally = failed(&["passing"]);
+        tally.see_test_line("     Running tests/a.rs (target/debug/deps/a-1)");
+        tally.see_test_line("     Running tests/b.rs (target/debug/deps/b-1)");
+        tally.close("`cargo test`", std::os::unix::process::ExitStatusExt::from_raw(101 << 8));
+        repeat(&mut tally, &|_: &[String]| Err(Failure::check("repeated"))).unwrap();
+        assert_eq!(tally.line(), "7 passed, 2 failed");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, report::counted};
 
 /// How many tests passed, failed and were ignored.
 #[derive(Debug, Default)]
@@ -13,11 +13,56 @@ pub(crate) struct Tally {
     failures: Vec<String>,
     unchecked: Vec<String>,
     repeated: Vec<String>,
+    /// Those of the run that is being watched.
+    programs: Programs,
+    /// Test programs that did not get to their end.
+    lost: u64,
+}
+
+/// How many test programs began and ended, as cargo and they themselves tell it.
+#[derive(Debug, Default)]
+struct Programs {
+    /// Cargo: `Running tests/x.rs (…)`.
+    started: u64,
+    /// They themselves: `running 3 tests`.
+    began: u64,
+    /// They themselves: `test result: …`.
+    ended: u64,
+    /// Of these, `test result: FAILED…`.
+    ended_failed: u64,
+    /// Cargo: `error: test failed, to rerun pass …`, whatever the reason.
+    exited_badly: u64,
+}
+
+impl Programs {
+    fn see(&mut self, line: &str) {
+        let words = line.trim_start();
+        if let Some(totals) = line.strip_prefix("test result: ") {
+            self.ended += 1;
+            self.ended_failed += u64::from(totals.starts_with("FAILED"));
+        } else if words.starts_with("Running ") && words.ends_with(')') {
+            self.started += 1;
+        } else if line.starts_with("running ")
+            && (line.ends_with(" tests") || line.ends_with(" test"))
+        {
+            self.began += 1;
+        } else if line.starts_with("error: ") && line.contains("test failed, to rerun pass ") {
+            self.exited_badly += 1;
+        }
+    }
+
+    /// Those that began and told no totals, or exited badly though their totals were good.
+    fn lost(&self) -> u64 {
+        let without_totals = self.started.max(self.began).saturating_sub(self.ended);
+        without_totals.max(self.exited_badly.saturating_sub(self.ended_failed))
+    }
 }
 
 impl Tally {
-    /// Takes in one line of a libtest program: a total (`test result: …`) or a test that failed.
+    /// Takes in one line of cargo or of a libtest program: a total (`test result: …`), a test that failed, or a program
+    /// that began or ended.
     pub(crate) fn see_test_line(&mut self, line: &str) {
+        self.programs.see(line);
         if let Some(totals) = line.strip_prefix("test result: ") {
             self.passed += count(totals, "passed");
             self.failed += count(totals, "failed");
@@ -38,10 +83,16 @@ impl Tally {
         }
     }
 
-    /// A program that ended badly without telling of a failed test (it did not compile, or it was killed) counts as
-    /// one that failed.
+    /// Each test program that did not get to its end (it aborted, or it was killed) counts as a test that failed, and so
+    /// does a run that ended badly without telling of a failed test (something did not compile).
     pub(crate) fn close(&mut self, program: &str, status: ExitStatus) {
-        if !status.success() && self.failed == 0 {
+        let lost = std::mem::take(&mut self.programs).lost();
+        if lost > 0 {
+            self.lost += lost;
+            self.failed += lost;
+            let programs = counted(usize::try_from(lost).unwrap_or(usize::MAX), "test program");
+            self.failures.push(format!("{program} ({status}): {programs} did not get to the end"));
+        } else if !status.success() && self.failed == 0 {
             self.failed = 1;
             self.failures.push(format!("{program} ({status})"));
         }
@@ -54,6 +105,12 @@ impl Tally {
         self.failures.extend(other.failures);
         self.unchecked.extend(other.unchecked);
         self.repeated.extend(other.repeated);
+        self.lost += other.lost;
+    }
+
+    /// Whether a test program did not get to its end, so that nobody knows how its tests would have gone.
+    pub(crate) fn has_lost_programs(&self) -> bool {
+        self.lost > 0
     }
 
     /// Counts a failed test, in as many programs as it failed in, as one that passed on a second try.
@@ -184,6 +241,83 @@ mod tests {
         tally.see_test_line("test result: FAILED. 7 passed; 1 failed; 0 ignored");
         tally.close("`cargo test`", status(101));
         assert_eq!(tally.line(), "7 passed, 1 failed");
+    }
+
+    const RUNNING: [&str; 2] = [
+        "     Running tests/a.rs (target/debug/deps/a-effe6e871fc0c7ad)",
+        "     Running tests/b.rs (target/debug/deps/b-73020fc5b5c24f4b)",
+    ];
+    const ONE_FAILED: [&str; 4] = [
+        "running 8 tests",
+        "test a ... FAILED",
+        "test result: FAILED. 7 passed; 1 failed; 0 ignored",
+        "error: test failed, to rerun pass `--test a`",
+    ];
+
+    #[cfg(unix)]
+    fn closed(lines: &[&str], code: i32) -> Tally {
+        let mut tally = Tally::default();
+        for line in lines {
+            tally.see_test_line(line);
+        }
+        tally.close("`cargo test`", status(code));
+        tally
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_dies_beside_a_failed_test_counts_as_failed_too() {
+        let aborted_in_a_test = ["running 3 tests", "error: test failed, to rerun pass `--test b`"];
+        let aborted_at_once = &aborted_in_a_test[1..];
+        let aborted_at_its_end = [
+            "running 3 tests",
+            "test result: ok. 3 passed; 0 failed",
+            "error: test failed, to rerun pass `--test b`",
+        ];
+        let exited_as_if_well = ["running 3 tests"];
+        for (lines, total) in [
+            (&aborted_in_a_test[..], "7 passed, 2 failed"),
+            (aborted_at_once, "7 passed, 2 failed"),
+            (&aborted_at_its_end, "10 passed, 2 failed"),
+            (&exited_as_if_well, "7 passed, 2 failed"),
+        ] {
+            let tally = closed(&[&RUNNING[..], &ONE_FAILED, lines].concat(), 101);
+            assert_eq!(tally.line(), total, "{lines:?}");
+            assert!(tally.has_lost_programs(), "{lines:?}");
+            assert!(tally.failures()[1].contains("1 test program did not"), "{tally:?}");
+        }
+        let whole = closed(&[&RUNNING[..1], &ONE_FAILED].concat(), 101);
+        assert!(!whole.has_lost_programs());
+        assert_eq!(whole.line(), "7 passed, 1 failed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_exits_well_in_the_middle_of_its_tests_counts_as_failed() {
+        let tally = closed(&[RUNNING[0], "running 3 tests"], 0);
+        assert_eq!(
+            (tally.line(), tally.has_lost_programs()),
+            ("0 passed, 1 failed".to_owned(), true)
+        );
+        let mut total = Tally::default();
+        total.add(tally);
+        assert!(total.has_lost_programs());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_cargo_builds_and_runs_besides_is_no_test_program() {
+        let lines = [
+            "    Finished `test` profile [unoptimized + debuginfo] target(s) in 0.02s",
+            "     Running `target/debug/crash --kills 3`",
+            "   Doc-tests state_core",
+            "running 2 tests",
+            "test result: ok. 2 passed; 0 failed",
+            "running 1 test",
+            "test result: ok. 1 passed; 0 failed",
+            "error: 2 targets failed:",
+        ];
+        assert_eq!(closed(&lines, 0).line(), "3 passed, 0 failed");
     }
 
     #[test]
