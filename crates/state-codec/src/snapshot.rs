@@ -24,16 +24,28 @@ pub use spool::Spool;
 pub use write::{write_records, write_snapshot};
 pub use writer::{SnapshotFileOptions, SnapshotWriter};
 
+use std::io;
+
 use state_core::{Error, ErrorKind, Outcome};
 
 /// A failed read or write of the file itself.
-fn io_error(error: std::io::Error, what: &'static str) -> Error {
+fn io_error(error: io::Error, what: &'static str) -> Error {
     let kind = match error.kind() {
-        std::io::ErrorKind::NotFound => ErrorKind::Invalid,
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            ErrorKind::Denied
-        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
+        io::ErrorKind::NotFound
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, what).with_outcome(Outcome::NotApplied).with_source(error)
+    let next = match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
+            ": its path is too long, or has a byte that no path may have; name another one"
+        }
+        io::ErrorKind::IsADirectory => ": it is a folder; name a file",
+        io::ErrorKind::NotADirectory => ": its path leads through a file; name another one",
+        _ => "",
+    };
+    Error::new(kind, format!("{what}{next}")).with_outcome(Outcome::NotApplied).with_source(error)
 }

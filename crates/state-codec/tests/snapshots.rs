@@ -382,11 +382,26 @@ fn two_readers_of_a_spool_do_not_disturb_each_other() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_invalid() {
+fn a_path_where_no_snapshot_can_be_is_invalid_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "").unwrap();
     let store = MapStore::new();
-    let missing = std::path::Path::new("no-such-folder/no-such-snapshot");
-    let error = now(restore_snapshot(&store, missing, restore(&store), |_| {})).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for (path, says) in [
+        (at("no-such-folder/no-such-snapshot"), "cannot be opened"),
+        (folder.path().to_owned(), "it is a folder; name a file"),
+        (at("file/below"), "leads through a file"),
+        (at(&"n".repeat(300)), "too long"),
+        (at("zero\0byte"), "name another one"),
+    ] {
+        let restored = now(restore_snapshot(&store, &path, restore(&store), |_| {}));
+        let error = restored.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert_eq!(error.outcome(), Outcome::NotApplied, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let spooled = Spool::copy(&b"x"[..], Some(&at("file")), 9).unwrap_err();
+    assert_eq!(spooled.kind(), ErrorKind::Invalid, "{spooled}");
 }
 
 #[test]

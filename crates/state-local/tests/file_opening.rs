@@ -1,6 +1,7 @@
 //! Opening file stores: what is refused, with which error, and what is left behind.
 
 use std::fs;
+use std::path::PathBuf;
 
 use state_core::{
     ErrorKind, Namespace, Outcome, Result, SnapshotOptions, StateBackend, StateBackendExt,
@@ -16,6 +17,7 @@ async fn what_cannot_be_opened_is_refused_by_name_and_left_alone() -> Result<()>
     fs::create_dir(at("folder")).unwrap();
     fs::write(at("zeros"), vec![0; 100_000]).unwrap();
     fs::write(at("short"), "redb").unwrap();
+    fs::create_dir(at("taken.new")).unwrap();
     {
         let other = redb::Database::create(at("other")).unwrap();
         let transaction = other.begin_write().unwrap();
@@ -38,6 +40,12 @@ async fn what_cannot_be_opened_is_refused_by_name_and_left_alone() -> Result<()>
         (at("folder"), ErrorKind::Invalid, "is a folder"),
         (at("no/folder"), ErrorKind::Invalid, "create its folder"),
         (at("text/below"), ErrorKind::Invalid, "lies in no folder"),
+        (at("taken"), ErrorKind::Invalid, "a folder has its name"),
+        (at("zero\0byte"), ErrorKind::Invalid, "name another one"),
+        (at(&"n".repeat(300)), ErrorKind::Invalid, "too long"),
+        // Its file is made under a longer name.
+        (at(&"n".repeat(254)), ErrorKind::Invalid, "too long"),
+        (PathBuf::new(), ErrorKind::Invalid, "(without a name) cannot lie at this path"),
     ] {
         let before = fs::read(&path).ok();
         let error = FileStore::at(&path).await.unwrap_err();
@@ -52,6 +60,20 @@ async fn what_cannot_be_opened_is_refused_by_name_and_left_alone() -> Result<()>
     }
     assert!(fs::exists(at("no")).is_ok_and(|there| !there));
     Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_ordinary_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    for path in [path.as_path(), "/dev/null".as_ref()] {
+        let error = FileStore::at(path).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("is not an ordinary file"), "{error}");
+    }
+    assert!(!fs::metadata(&path).unwrap().is_file());
 }
 
 #[tokio::test]

@@ -27,6 +27,9 @@ const REFUSED: &[(&[&str], &str, i32)] = &[
     (&["del", "a", "b", "--if-version", "0123456789abcdef0123456789abcdef"], "one key", 2),
     (&["snapshot", "no/such/folder/file"], "no/such/folder/file", 7),
     (&["restore", "no-such-file"], "no-such-file", 7),
+    (&["restore", "."], "it is a folder; name a file", 2),
+    (&["restore", "--check", "."], "it is a folder; name a file", 2),
+    (&["snapshot", "."], "name another file", 2),
 ];
 
 #[test]
@@ -76,6 +79,25 @@ fn stores_that_are_none() {
     let run = bench.run_bare(["get", "k"]);
     run.exits(2);
     assert!(run.stderr.contains("STATE_STORE"), "{}", run.stderr);
+}
+
+#[test]
+fn paths_where_no_store_can_lie() {
+    let bench = Bench::new();
+    bench.write("text", "some words");
+    let (long, longer) = ("n".repeat(254), "n".repeat(300));
+    for (path, said) in [
+        (".", "is a folder"),
+        ("no/folder", "create its folder first"),
+        ("text/below", "create its folder first"),
+        (long.as_str(), "too long"),
+        (&longer, "too long"),
+    ] {
+        let run = bench.run_bare(["--json", "--store", &format!("file:{path}"), "put", "k", "v"]);
+        run.exits(2);
+        assert_eq!(run.error()["kind"], "invalid", "{path}");
+        assert!(run.stderr.contains(said), "{path}: {}", run.stderr);
+    }
 }
 
 #[test]

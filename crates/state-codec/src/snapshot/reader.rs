@@ -17,7 +17,8 @@ use crate::field;
 /// # Errors
 /// `Corrupt` or `Unsupported` with the position of what is wrong: it was cut off at any byte, a
 /// bit was flipped, a block is missing, repeated, moved or of another file, something is
-/// behind the end, or it never was a snapshot. `Unavailable` when the source cannot be read.
+/// behind the end, or it never was a snapshot. `Unavailable` when the source cannot be read,
+/// `Invalid` when it is a folder.
 pub fn verify_snapshot(
     source: impl Read,
     mut progress: impl FnMut(SnapshotProgress),
@@ -73,7 +74,7 @@ impl<R: Read> SnapshotReader<R> {
     ///
     /// # Errors
     /// `Corrupt` or `Unsupported` with the position, `Unavailable` when the source cannot be
-    /// read.
+    /// read, `Invalid` when it is a folder.
     pub fn new(mut source: R) -> Result<Self> {
         let mut header = Vec::new();
         block::read_up_to(&mut source, &mut header, HEADER_LEN)?;

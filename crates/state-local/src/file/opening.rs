@@ -11,7 +11,7 @@ use state_core::{Error, ErrorKind, OwnerId, Result};
 
 use super::format::{self, Kind};
 use super::names::Name;
-use super::place::Place;
+use super::place::{NO_FOLDER, Place};
 use super::queue::Queue;
 use super::settings::Settings;
 
@@ -102,14 +102,14 @@ impl Opening<'_> {
                 .place
                 .error(ErrorKind::Invalid, format_args!("is a folder; name a file in it"))),
             Ok(metadata) if !metadata.is_file() => {
-                Err(self.place.error(ErrorKind::Invalid, format_args!("is not an ordinary file")))
+                let what = "is not an ordinary file; name another path";
+                Err(self.place.error(ErrorKind::Invalid, format_args!("{what}")))
             }
             Ok(metadata) if metadata.len() > 0 => self.open_existing(path),
             Ok(_) if create => self.create(path),
             Ok(_) => Err(self.place.damaged()),
             Err(error) if error.kind() == io::ErrorKind::NotFound && create => self.create(path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.gone()),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(self.no_folder()),
             Err(error) => Err(self.place.io(error)),
         }
     }
@@ -125,8 +125,7 @@ impl Opening<'_> {
     }
 
     fn no_folder(&self) -> Error {
-        self.place
-            .error(ErrorKind::Invalid, format_args!("lies in no folder; create its folder first"))
+        self.place.error(ErrorKind::Invalid, format_args!("{NO_FOLDER}"))
     }
 
     fn open_existing(&self, path: &Path) -> Result<Opened> {

@@ -23,6 +23,9 @@ impl fmt::Display for Place {
 
 impl Place {
     pub(super) fn of_path(path: &Path) -> Self {
+        if path.as_os_str().is_empty() {
+            return Self("(without a name)".into());
+        }
         Self(path.display().to_string().into())
     }
 
@@ -39,8 +42,25 @@ impl Place {
         Error::new(kind, format!("the store file {self} {what}")).with_outcome(Outcome::NotApplied)
     }
 
-    /// A call of the operating system failed.
+    /// A call of the operating system failed that names a path.
     pub(super) fn io(&self, error: io::Error) -> Error {
+        let what = match error.kind() {
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
+                "cannot lie at this path: it is empty, too long, or has a byte that no path may have; \
+                 name another one"
+            }
+            io::ErrorKind::IsADirectory => {
+                "cannot be made: a folder has its name, or its name with `.new` behind it; \
+                 name another path"
+            }
+            io::ErrorKind::NotADirectory => NO_FOLDER,
+            _ => return self.io_of_open(error),
+        };
+        self.error(ErrorKind::Invalid, format_args!("{what}")).with_source(error)
+    }
+
+    /// A call of the operating system failed for a file that is open.
+    fn io_of_open(&self, error: io::Error) -> Error {
         let (kind, what) = match error.kind() {
             io::ErrorKind::PermissionDenied => (
                 ErrorKind::Denied,
@@ -67,7 +87,7 @@ impl Place {
     /// The engine failed.
     pub(super) fn storage(&self, error: StorageError) -> Error {
         match error {
-            StorageError::Io(error) => self.io(error),
+            StorageError::Io(error) => self.io_of_open(error),
             StorageError::PreviousIo => self.error(
                 ErrorKind::Unavailable,
                 format_args!("failed in an earlier call and is being opened again"),
@@ -175,6 +195,7 @@ impl Place {
     }
 }
 
+pub(super) const NO_FOLDER: &str = "lies in no folder; create its folder first";
 const DAMAGED: &str = "is damaged; restore it from a snapshot or a copy";
 const CUT: &str = "ends too early; restore it from a snapshot or a copy";
 const FOREIGN: &str = "is not a store of this library, or its beginning is damaged; \

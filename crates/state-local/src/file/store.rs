@@ -266,8 +266,8 @@ impl FileStoreBuilder {
     ///
     /// # Errors
     /// `Unavailable` when another process has the file open, or this one; `Denied` without the
-    /// permissions; `Invalid` for a folder, a path in no folder, and for settings that are out
-    /// of range; `Corrupt` for a damaged file and one of another kind; `Unsupported` for the
+    /// permissions; `Invalid` for a folder, a path in no folder or that no file can have, and for
+    /// settings that are out of range; `Corrupt` for a damaged file and one of another kind; `Unsupported` for the
     /// format of a newer version of this library.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<FileStore> {
         // The store stays where it is when the process goes to another folder.
