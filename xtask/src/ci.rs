@@ -160,7 +160,13 @@ fn test(setup: &str) -> Result<Verdict, Failure> {
         return Ok(Verdict::NotChecked(what.clone()));
     }
     verdict?;
-    Ok(Verdict::Passed(tally.note()))
+    Ok(Verdict::Passed(note(&tally)))
+}
+
+/// The totals, with what could not be tested here.
+fn note(tally: &itest::Tally) -> String {
+    let unchecked = tally.unchecked().iter().map(|what| format!("; NOT CHECKED: {what}"));
+    std::iter::once(tally.note()).chain(unchecked).collect()
 }
 
 #[cfg(test)]
@@ -176,6 +182,15 @@ mod tests {
         let all_but_crash = chosen(&arguments(&[], &[Step::Crash]));
         assert_eq!(all_but_crash.len(), Step::value_variants().len() - 1);
         assert!(!all_but_crash.contains(&Step::Crash));
+    }
+
+    #[test]
+    fn what_a_passed_step_could_not_check_stands_in_its_note() {
+        let mut tally = itest::Tally::default();
+        tally.see_total_line("3 passed, 0 failed");
+        assert_eq!(note(&tally), "3 passed, 0 failed");
+        tally.not_checked("a full disk");
+        assert_eq!(note(&tally), "3 passed, 0 failed; NOT CHECKED: a full disk");
     }
 
     #[test]

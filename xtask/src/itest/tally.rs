@@ -72,8 +72,12 @@ impl Tally {
         }
     }
 
-    /// Takes in one line of a program that ends with `N passed, N failed`; the last such line counts.
+    /// Takes in one line of a program that ends with `N passed, N failed`, the last such line of which counts, and says
+    /// `NOT CHECKED: …` of what it could not check.
     pub(crate) fn see_total_line(&mut self, line: &str) {
+        if let Some(what) = line.strip_prefix("NOT CHECKED: ") {
+            self.not_checked(what);
+        }
         let is_total = line.starts_with(|first: char| first.is_ascii_digit())
             && line.contains(" passed, ")
             && line.ends_with(" failed");
@@ -219,8 +223,10 @@ mod tests {
         let mut tally = Tally::default();
         tally.see_total_line("10 passed, 2 failed");
         tally.see_total_line("of 1200 cases all passed, none failed");
+        tally.see_total_line("NOT CHECKED: a full disk");
         tally.see_total_line("1203 passed, 0 failed");
         assert_eq!(tally.line(), "1203 passed, 0 failed");
+        assert_eq!(tally.unchecked(), ["a full disk"]);
         assert_eq!(tally.verdict(), Ok(()));
     }
 

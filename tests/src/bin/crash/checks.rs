@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
+
 /// Failures that are told in full; the rest is only counted.
 const TOLD_MAX: usize = 20;
 
@@ -12,6 +14,7 @@ const TOLD_MAX: usize = 20;
 pub(crate) struct Checks {
     passed: AtomicUsize,
     failed: AtomicUsize,
+    unchecked: Mutex<Vec<String>>,
 }
 
 impl Checks {
@@ -41,6 +44,16 @@ impl Checks {
                 None
             }
         }
+    }
+
+    /// Notes what could not be checked here, and why.
+    pub(crate) fn not_checked(&self, what: impl Into<String>) {
+        self.unchecked.lock().push(what.into());
+    }
+
+    /// What could not be checked here.
+    pub(crate) fn unchecked(&self) -> Vec<String> {
+        self.unchecked.lock().clone()
     }
 
     pub(crate) fn passed(&self) -> usize {

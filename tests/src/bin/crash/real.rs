@@ -1,7 +1,9 @@
 //! Faults of real files: a second process, a deleted file, a read-only folder, a full disk.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -10,10 +12,14 @@ use state_local::{FileBackend, FileStore};
 
 use crate::checks::{Checks, say};
 use crate::{Failure, runtime};
+use state_tests::counted;
 
 /// Puts a value of this size until the disk is full.
 const FILL_BYTES: usize = 64 << 10;
 const FILLS_MAX: usize = 2_000;
+
+/// The user without rights of its own, whom permissions bind, and its group.
+const NOBODY: u32 = 65_534;
 
 /// Runs each fault that this machine allows, and says which.
 pub(crate) fn run(checks: &Checks, folder: &Path) -> Result<(), Failure> {
@@ -22,13 +28,16 @@ pub(crate) fn run(checks: &Checks, folder: &Path) -> Result<(), Failure> {
     runtime.block_on(deleted(checks, folder))?;
     runtime.block_on(refused_paths(checks, folder))?;
     limited_file_size(checks, folder)?;
+    closed_folder(checks, folder)?;
     if let Some(mount) = Mount::tmpfs(&folder.join("small"), 4 << 20) {
         runtime.block_on(full_disk(checks, &mount.0))?;
         runtime.block_on(read_only_mount(checks, &mount))?;
         say("  ran: a full disk and a read-only file system, on a small mount of memory");
     } else {
-        runtime.block_on(read_only_folder(checks, folder))?;
-        say("  ran: a full disk only as a size limit, because nothing can be mounted here");
+        checks.not_checked(
+            "a disk that is full and one that is read-only: nothing may be mounted here; \
+             a limit on the size of files and a closed folder were checked in their place",
+        );
     }
     Ok(())
 }
@@ -266,38 +275,119 @@ pub(crate) fn fill_up(arguments: &[String]) -> Result<(), Failure> {
 }
 
 async fn read_only_mount(checks: &Checks, mount: &Mount) -> Result<(), Failure> {
-    let path = mount.0.join("kept");
+    read_only(checks, &mount.0, "read-only", |writable| {
+        mount.make(if writable { "rw" } else { "ro" })
+    })
+    .await
+}
+
+/// A store in `folder`, which `make` closes to writers and opens again.
+async fn read_only(
+    checks: &Checks,
+    folder: &Path,
+    says: &str,
+    make: impl Fn(bool) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let path = folder.join("kept");
     let backend = FileBackend::open(&path).await?;
     backend.put("key", "1").await?;
     backend.store().close().await?;
     drop(backend);
-    mount.make("ro")?;
-    let says = "read-only";
+    make(false)?;
     check_error(checks, "a read-only file", FileStore::at(&path).await, ErrorKind::Denied, says);
-    let new = FileStore::at(mount.0.join("new")).await;
+    let new = FileStore::at(folder.join("new")).await;
     check_error(checks, "a read-only folder", new, ErrorKind::Denied, says);
-    mount.make("rw")?;
+    make(true)?;
     let opened = FileBackend::open(&path).await;
     if let Some(backend) = checks.expect(opened, || "after a read-only folder".into()) {
         let value = backend.get_opts(&"key".into(), state_core::GetOptions::new()).await?;
         checks.check(value.is_some(), || "a record is missing".into());
+        let put = backend.put("key", "2").await;
+        checks.expect(put, || "writing after a read-only folder".into());
+    }
+    let new = FileBackend::open(folder.join("new")).await;
+    checks.expect(new, || "a new store after a read-only folder".into());
+    Ok(())
+}
+
+/// A folder and a file that their permissions close: to this user, or where permissions do not bind it to another one.
+fn closed_folder(checks: &Checks, folder: &Path) -> Result<(), Failure> {
+    let closed = folder.join("closed");
+    fs::create_dir(&closed)?;
+    if permissions_bind(&closed)? {
+        runtime().block_on(read_only(checks, &closed, "permissions", |writable| {
+            set_writable(&closed, writable)
+        }))?;
+        say("  ran: a read-only folder, by its permissions");
+        return Ok(());
+    }
+    match as_nobody(folder, &closed) {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            checks.check(output.status.success() && said.contains(CLOSED_WORKED), || {
+                format!("a read-only folder of another user: {said} {errors}")
+            });
+            say("  ran: a read-only folder, by its permissions, as a user whom they bind");
+        }
+        Err(error) => checks.not_checked(format!(
+            "a read-only folder: permissions do not bind this user, and no process can be started \
+             as another one ({error})"
+        )),
     }
     Ok(())
 }
 
-async fn read_only_folder(checks: &Checks, folder: &Path) -> Result<(), Failure> {
-    let folder = folder.join("closed");
-    fs::create_dir(&folder)?;
-    let mut permissions = fs::metadata(&folder)?.permissions();
-    permissions.set_readonly(true);
-    fs::set_permissions(&folder, permissions)?;
-    if fs::write(folder.join("probe"), "").is_ok() {
-        say("  not run: a read-only folder, because permissions do not bind this user");
-        return Ok(());
+/// Whether what is closed to writers is closed to this user.
+fn permissions_bind(folder: &Path) -> Result<bool, Failure> {
+    set_writable(folder, false)?;
+    let probe = folder.join("probe");
+    let bind = fs::write(&probe, "").is_err();
+    if !bind {
+        fs::remove_file(&probe)?;
     }
-    let new = FileStore::at(folder.join("new")).await;
-    check_error(checks, "a read-only folder", new, ErrorKind::Denied, "permissions");
-    say("  ran: a read-only folder, by its permissions");
+    set_writable(folder, true)?;
+    Ok(bind)
+}
+
+/// Opens the folder and the store in it to writers, or closes them.
+fn set_writable(folder: &Path, writable: bool) -> Result<(), Failure> {
+    let (of_folder, of_file) = if writable { (0o755, 0o644) } else { (0o555, 0o444) };
+    let file = folder.join("kept");
+    if file.exists() {
+        fs::set_permissions(file, Permissions::from_mode(of_file))?;
+    }
+    fs::set_permissions(folder, Permissions::from_mode(of_folder))?;
+    Ok(())
+}
+
+/// Runs [`in_closed_folder`] as a user without rights, who owns the folder.
+fn as_nobody(folder: &Path, closed: &Path) -> std::io::Result<std::process::Output> {
+    // The other user may see neither where this program lies nor what is in the folder.
+    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    let program = folder.join("crash");
+    fs::copy(std::env::current_exe()?, &program)?;
+    chown(closed, Some(NOBODY), Some(NOBODY))?;
+    let mut command = Command::new(program);
+    command.arg("closed").arg(closed).current_dir(closed).uid(NOBODY).gid(NOBODY);
+    command.stdin(Stdio::null()).output()
+}
+
+const CLOSED_WORKED: &str = "closed and open again";
+
+/// The child whom permissions bind.
+pub(crate) fn in_closed_folder(arguments: &[String]) -> Result<(), Failure> {
+    let folder = Path::new(arguments.first().ok_or("a path is missing")?);
+    if !permissions_bind(folder)? {
+        return Err("permissions do not bind this user either".into());
+    }
+    let checks = Checks::default();
+    let make = |writable| set_writable(folder, writable);
+    runtime().block_on(read_only(&checks, folder, "permissions", make))?;
+    if checks.failed() > 0 {
+        return Err(format!("{} failed", counted(checks.failed(), "check")).into());
+    }
+    say(CLOSED_WORKED);
     Ok(())
 }
 
