@@ -108,8 +108,7 @@ impl Session {
         done: &mut Vec<Box<dyn Work>>,
     ) -> std::result::Result<Option<Vec<Arc<Namespaced>>>, Spoiled> {
         let engine_failed = |error| Spoiled { error, engine_failed: true };
-        let tables = FileTables::new(place, transaction, self.number, namespace);
-        let mut tables = tables.map_err(engine_failed)?;
+        let mut tables = FileTables::new(place, transaction, self.number, namespace);
         while let Some(mut work) = group.take() {
             work.run(&mut tables);
             done.push(work);

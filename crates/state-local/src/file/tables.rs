@@ -28,7 +28,9 @@ pub(super) struct FileTables<'txn> {
     open: ByName<OnceCell<Table<'txn, Raw, Raw>>>,
     /// Makes versions and events of this session differ from those of every other.
     session: u64,
+    /// Before any was entered, a namespace of which nothing is known.
     current: Entered,
+    entered_any: bool,
     /// Namespaces that were entered before the current one.
     left: BTreeMap<Vec<u8>, Entered>,
     /// Where records are put together.
@@ -54,24 +56,26 @@ struct Entered {
 }
 
 impl Entered {
-    fn new(namespace: Arc<Namespaced>) -> Self {
-        Self { namespace, counts: Counts::NEW, block: None, logged: false }
+    fn new(namespace: Arc<Namespaced>, counts: Counts) -> Self {
+        Self { namespace, counts, block: None, logged: false }
     }
 }
 
 impl<'txn> FileTables<'txn> {
+    /// Tables of the first `namespace`, which has to be entered like any other.
     pub(super) fn new(
         place: &'txn Place,
         transaction: &'txn WriteTransaction,
         session: u64,
         namespace: Arc<Namespaced>,
-    ) -> Result<Self> {
-        let mut tables = Self {
+    ) -> Self {
+        Self {
             place,
             transaction,
             open: ByName::default(),
             session,
-            current: Entered::new(namespace),
+            current: Entered::new(namespace, Counts::NEW),
+            entered_any: false,
             left: BTreeMap::new(),
             buffer: Vec::new(),
             written_bytes: 0,
@@ -79,24 +83,23 @@ impl<'txn> FileTables<'txn> {
             changed_data: false,
             spoiled: Cell::new(false),
             engine_failed: Cell::new(false),
-        };
-        tables.current.counts = tables.stored_counts()?;
-        Ok(tables)
+        }
     }
 
-    /// Goes to a namespace and begins a piece of work.
+    /// Goes to a namespace and begins a piece of work; stays where it was when the counts of the
+    /// namespace cannot be read, so that no other work goes on with wrong ones.
     pub(super) fn enter(&mut self, namespace: &Arc<Namespaced>) -> Result<()> {
         self.changed_data = false;
-        if Arc::ptr_eq(&self.current.namespace, namespace) {
+        if self.entered_any && Arc::ptr_eq(&self.current.namespace, namespace) {
             return Ok(());
         }
-        let known = self.left.remove(&namespace.prefix);
-        let is_known = known.is_some();
-        let entered = known.unwrap_or_else(|| Entered::new(Arc::clone(namespace)));
+        let entered = match self.left.remove(&namespace.prefix) {
+            Some(known) => known,
+            None => Entered::new(Arc::clone(namespace), self.stored_counts(&namespace.prefix)?),
+        };
         let left = std::mem::replace(&mut self.current, entered);
-        self.left.insert(left.namespace.prefix.clone(), left);
-        if !is_known {
-            self.current.counts = self.stored_counts()?;
+        if std::mem::replace(&mut self.entered_any, true) {
+            self.left.insert(left.namespace.prefix.clone(), left);
         }
         Ok(())
     }
@@ -148,8 +151,8 @@ impl<'txn> FileTables<'txn> {
         Ok(logged)
     }
 
-    fn stored_counts(&self) -> Result<Counts> {
-        let key = format::counts_key(self.prefix());
+    fn stored_counts(&self, prefix: &[u8]) -> Result<Counts> {
+        let key = format::counts_key(prefix);
         let read = |record: &[u8]| format::counts(&key, record);
         Ok(source::get(self, Name::Meta, &key, read, "count")?.unwrap_or(Counts::NEW))
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 use redb::{Database, ReadableDatabase, ReadableTable};
 use state_core::{
     Change, ErrorKind, Namespace, Outcome, Result, StateBackend, StateBackendExt, WatchOptions,
@@ -123,6 +124,43 @@ async fn a_damaged_record_is_corrupt_and_the_others_are_not() -> Result<()> {
     // What is damaged can be overwritten.
     backend.put("bad", "new").await?;
     assert_eq!(backend.get("bad").await?.as_deref(), Some(b"new".as_slice()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_whose_counts_are_damaged_is_corrupt_and_the_others_are_not() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let names = ["bad", "good"].map(|name| Namespace::new(name).unwrap());
+    let open = async || {
+        let store = FileStore::at(&path).await?;
+        let [bad, good] = [0, 1].map(|index: usize| store.open(names[index].clone()));
+        Result::Ok((bad?, good?))
+    };
+    let (bad, good) = open().await?;
+    bad.put("key", "1").await?;
+    good.put("key", "1").await?;
+    bad.store().close().await?;
+    drop((bad, good));
+    let counts = format::counts_key(&keys::of_namespace(&names[0]));
+    change(&path, Name::Meta, &counts, |mut record| {
+        record[1] ^= 1;
+        record
+    });
+    for _ in 0..2 {
+        let (bad, good) = open().await?;
+        // Some of these share a transaction, which then begins with either namespace.
+        for are_good in [[true, false, false, true, false], [false, false, true, false, true]] {
+            let puts = are_good.map(|is_good| if is_good { &good } else { &bad }.put("key", "2"));
+            for (is_good, put) in are_good.into_iter().zip(join_all(puts).await) {
+                let failed = put.err().map(|error| (error.kind(), error.outcome()));
+                let expected = (ErrorKind::Corrupt, Outcome::NotApplied);
+                assert_eq!(failed, (!is_good).then_some(expected));
+            }
+        }
+        assert_eq!(bad.get("key").await?.as_deref(), Some(b"1".as_slice()));
+        good.store().close().await?;
+    }
     Ok(())
 }
 
