@@ -17,6 +17,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use state_codec::{
     Codec, CodecId, Compression, CompressionId, DEPTH_MAX, Envelope, EnvelopeOptions, Json,
+    VALUE_BYTES_MAX,
 };
 use state_core::{Error, ErrorKind};
 use twox_hash::XxHash3_64;
@@ -184,31 +185,61 @@ fn what_a_later_version_writes_is_unsupported() {
     refused(json().with(4, &[0]).open(), ErrorKind::Corrupt);
 }
 
+/// What is allocated beside a value: the crafted bytes themselves, and errors.
+const BESIDE_BYTES: u64 = 64 << 10;
+
+/// Makes sure that an envelope is refused, and that no more than `bytes_max` are allocated for that.
+fn refused_within(bytes_max: u64, crafted: &Crafted, kind: ErrorKind) {
+    let taken = allocation_counter::measure(|| {
+        refused(crafted.open().and_then(|envelope| envelope.unpack()), kind);
+    });
+    assert!(taken.bytes_max <= bytes_max, "{} bytes at once", taken.bytes_max);
+}
+
 #[test]
 fn lengths_that_lie_are_refused_before_anything_is_allocated() {
     let lz4 = |raw: u32, body: &[u8]| {
         Crafted::new(CodecId::Json, body).with(7, &[1]).with(16, &raw.to_le_bytes())
     };
+    let refused_at_once = |crafted: &Crafted, kind| refused_within(BESIDE_BYTES, crafted, kind);
     // Uncompressed, and the lengths differ.
     let differ = Crafted::new(CodecId::Json, "12").with(16, &3_u32.to_le_bytes());
-    refused(differ.open(), ErrorKind::Corrupt);
+    refused_at_once(&differ, ErrorKind::Corrupt);
     // Stored length: longer or shorter than what is there.
     for stored in [0_u32, 1, 3, u32::MAX] {
         let lying = Crafted::new(CodecId::Json, "12").with(20, &stored.to_le_bytes());
-        refused(lying.open(), ErrorKind::Corrupt);
+        refused_at_once(&lying, ErrorKind::Corrupt);
     }
     // Raw length: over the limit, further than lz4 shrinks, one off in both directions.
-    refused(lz4(u32::MAX, b"1234").open(), ErrorKind::Unsupported);
-    refused(lz4((64 << 20) + 1, b"1234").open(), ErrorKind::Unsupported);
-    refused(lz4(64 << 20, b"1234").open().unwrap().unpack(), ErrorKind::Corrupt);
+    refused_at_once(&lz4(u32::MAX, b"1234"), ErrorKind::Unsupported);
+    refused_at_once(&lz4((64 << 20) + 1, b"1234"), ErrorKind::Unsupported);
+    refused_at_once(&lz4(64 << 20, b"1234"), ErrorKind::Corrupt);
     let packed = lz4_flex::block::compress(&[7; 5_000]);
     assert_eq!(lz4(5_000, &packed).open().unwrap().unpack().unwrap(), vec![7; 5_000]);
     for raw in [4_999, 5_001, 0] {
-        refused(lz4(raw, &packed).open().unwrap().unpack(), ErrorKind::Corrupt);
+        refused_at_once(&lz4(raw, &packed), ErrorKind::Corrupt);
     }
     // A size in front, as other tools write it, is not believed either.
     let prepended = lz4_flex::block::compress_prepend_size(&[7; 5_000]);
-    refused(lz4(5_000, &prepended).open().unwrap().unpack(), ErrorKind::Corrupt);
+    refused_at_once(&lz4(5_000, &prepended), ErrorKind::Corrupt);
+}
+
+/// The most that a lie can cost is one value of the greatest size.
+#[test]
+fn what_a_lie_about_a_length_costs_is_bounded_by_the_limit() {
+    let limit = u64::try_from(VALUE_BYTES_MAX).unwrap();
+    let claims = |compression: u8, raw: u32, body: &[u8]| {
+        Crafted::new(CodecId::Json, body).with(7, &[compression]).with(16, &raw.to_le_bytes())
+    };
+    let most = (64 << 20) as u32;
+    // As many bytes as lz4 needs for that length, but no lz4.
+    let noise = vec![0xF7; (most / 255) as usize + 64];
+    let beside = BESIDE_BYTES + 3 * noise.len() as u64;
+    refused_within(limit + beside, &claims(1, most, &noise), ErrorKind::Corrupt);
+    #[cfg(feature = "zstd")]
+    for body in [&b"1234"[..], &zstd::bulk::compress(&[7; 5_000], 1).unwrap(), &noise] {
+        refused_within(limit + beside, &claims(2, most, body), ErrorKind::Corrupt);
+    }
 }
 
 /// Nests a level for each two characters of JSON.
