@@ -213,3 +213,124 @@ fn a_newer_record_format_is_not_read() {
     stored[at..].copy_from_slice(&sum);
     assert_eq!(unseal(Kind::Field, KEY, &stored), None);
 }
+
+/// Something of each kind, by name: its record, and whether a record reads as it.
+type Sample = (&'static str, Vec<u8>, Box<dyn Fn(&[u8]) -> bool>);
+
+fn sample<T: PartialEq + 'static>(
+    name: &'static str,
+    record: Vec<u8>,
+    value: T,
+    read: impl Fn(&[u8]) -> Option<T> + 'static,
+) -> Sample {
+    (name, record, Box::new(move |record| read(record).as_ref() == Some(&value)))
+}
+
+fn entry_samples() -> Vec<Sample> {
+    let deadline = Some(Timestamp::from_unix_ms(1_800_000_000_000));
+    let lasting = Record { value: "some value".into(), version: version(7), deadline: None };
+    let lived = Record { value: "".into(), version: version(8), deadline };
+    [("entry", lasting), ("entry-with-deadline", lived)]
+        .map(|(name, record)| sample(name, of_entry(&record), record, |record| entry(KEY, record)))
+        .into()
+}
+
+fn state_samples() -> Vec<Sample> {
+    let deadline = Some(Timestamp::from_unix_ms(1_800_000_000_000));
+    let store = [1_u32.to_le_bytes().as_slice(), &[7; 16]].concat();
+    let body = |kind, key: &'static [u8]| {
+        move |record: &[u8]| unseal(kind, key, record).map(<[u8]>::to_vec)
+    };
+    let number = |kind, key: &'static [u8]| move |record: &[u8]| number(kind, key, record);
+    let some = Counts { version: 4, records: 3, first_event: 2, next_event: 9 };
+    let of_hash = HashHead { fields: 3, deadline };
+    let owner = OwnerId::from_bytes([9; 16]);
+    let held = LeaseRecord { owner, token: FenceToken::new(5), deadline };
+    let sealed = |kind, bytes: &[u8]| seal(kind, KEY, bytes);
+    let of_store = seal(Kind::Store, STORE_KEY, &store);
+    let of_commit = of_number(Kind::Store, COMMIT_KEY, 77);
+    let of_mark = of_number(Kind::Fence, KEY, 6);
+    vec![
+        sample("store", of_store, store, body(Kind::Store, STORE_KEY)),
+        sample("commit", of_commit, 77, number(Kind::Store, COMMIT_KEY)),
+        sample("namespace", of_counts(KEY, some), some, |record| counts(KEY, record)),
+        sample("hash", of_hash_head(KEY, of_hash), of_hash, |record| hash_head(KEY, record)),
+        sample("field", sealed(Kind::Field, b"v"), b"v".to_vec(), body(Kind::Field, KEY)),
+        sample("deadline", sealed(Kind::Due, b""), Vec::new(), body(Kind::Due, KEY)),
+        sample("lease", of_lease(KEY, held), held, |record| lease(KEY, record)),
+        sample("fence", of_mark, 6, number(Kind::Fence, KEY)),
+    ]
+}
+
+fn operation_samples() -> Vec<Sample> {
+    let previous = Some(("old".into(), version(2)));
+    let incremented = OpOutcome::Incremented { value: -3, version: version(3) };
+    let outcomes = vec![
+        OpOutcome::Written(version(1)),
+        OpOutcome::Deleted { existed: false, previous: None },
+        incremented.clone(),
+    ];
+    [
+        ("operation-put", OpOutcome::Written(version(1))),
+        ("operation-delete", OpOutcome::Deleted { existed: true, previous }),
+        ("operation-increment", incremented),
+        ("operation-transaction", OpOutcome::Transaction(outcomes)),
+    ]
+    .map(|(name, outcome)| {
+        let deadline = Timestamp::from_unix_ms(1_800_000_000_000);
+        let operation = Remembered { digest: 11, outcome, deadline };
+        let record = of_remembered(KEY, &operation);
+        sample(name, record, operation, |record| remembered(KEY, record))
+    })
+    .into()
+}
+
+fn event_samples() -> Vec<Sample> {
+    let deadline = Some(Timestamp::from_unix_ms(1_800_000_000_000));
+    let (key, alike) = (Key::in_partition("p\0", "name:1"), Key::in_partition("p\0", "name:22"));
+    let changes = vec![
+        Change::Put { key: key.clone(), version: numbered(9, 1), deadline },
+        Change::Put { key: alike.clone(), version: numbered(9, 3), deadline: None },
+        Change::Touched { key: "n".into(), deadline },
+        Change::Deleted { key: key.clone() },
+        Change::Expired { key: alike },
+        Change::Evicted { key: "n".into() },
+        Change::HashChanged { key },
+        Change::Cleared { prefix: "pre".into(), scope: Scope::All },
+        Change::Cleared { prefix: "".into(), scope: Scope::Unpartitioned },
+        Change::Cleared { prefix: "pre".into(), scope: Scope::Partition("p".into()) },
+        Change::Gap,
+    ];
+    let mut block = EventBlock::new(5, 77);
+    for change in &changes {
+        block.push(change).unwrap();
+    }
+    let told = Events { session: 77, changes };
+    vec![sample("events", block.seal(KEY), told, |record| events(KEY, record))]
+}
+
+/// `tests/golden/records-v1.txt` was written once, by a run of this test with `WRITE_MISSING_GOLDEN=1`, and never again.
+#[test]
+fn records_of_version_1_are_frozen() {
+    let samples = [entry_samples(), state_samples(), operation_samples(), event_samples()];
+    let samples: Vec<Sample> = samples.into_iter().flatten().collect();
+    let hex = |record: &[u8]| {
+        let digits = record.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect::<String>()
+    };
+    let line = |(name, record, _): &Sample| format!("{name} {}\n", hex(record));
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/records-v1.txt");
+    if !path.exists() && std::env::var_os("WRITE_MISSING_GOLDEN").is_some() {
+        std::fs::write(&path, samples.iter().map(line).collect::<String>()).unwrap();
+    }
+    let frozen = std::fs::read_to_string(&path).unwrap();
+    let frozen: Vec<_> = frozen.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert_eq!(frozen.len(), samples.len());
+    for ((name, record), (of, today, reads)) in frozen.into_iter().zip(&samples) {
+        assert_eq!(name, *of);
+        let digits = record.as_bytes().chunks(2).map(|digits| std::str::from_utf8(digits).unwrap());
+        let bytes: Vec<u8> = digits.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        assert!(reads(&bytes), "{name} is read as something else");
+        assert_eq!(hex(today), record, "{name} is written in another way");
+    }
+}
