@@ -4,6 +4,7 @@ mod codec;
 mod file;
 mod growth;
 mod memory;
+mod suite;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ fn main() -> Outcome<()> {
     if std::env::args().any(|argument| argument == "--file") {
         return bench::finish("local-file", &file::figures(quick)?, &[]);
     }
-    let mut figures = Vec::new();
+    let mut figures = suite::figures(quick)?;
     figures.extend(memory::figures(quick)?);
     figures.extend(file::figures(quick)?);
     growth::keys("memory", quick, || Ok(Arc::new(MemoryBackend::new())))?;
