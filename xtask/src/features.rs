@@ -7,18 +7,25 @@ use crate::{
     workspace::{self, Package},
 };
 
-/// Lints each crate without features and with each feature alone; a warning is an error.
+/// Lints each crate without features and with each feature alone; a warning is an error. The tests of libraries are linted
+/// the same way, in a run of their own: what they depend on turns on features of what the library depends on.
 pub(crate) fn check_each_alone() -> Result<Verdict, Failure> {
     let mut combinations = 0;
     let mut broken = Vec::new();
     for package in workspace::packages()? {
         for features in alone(&package) {
             combinations += 1;
-            let mut command = process::cargo(["clippy", "--quiet", "--package", &package.name]);
-            command.args(["--no-default-features", "--features", features]);
-            command.args(["--", "-D", "warnings"]);
-            if process::run(&mut command).is_err() {
-                broken.push(format!("{} with {features:?}", package.name));
+            for targets in targets(&package) {
+                let mut command = process::cargo(["clippy", "--quiet", "--package", &package.name]);
+                command.args(["--no-default-features", "--features", features]);
+                command.args(*targets).args(["--", "-D", "warnings"]);
+                if process::run(&mut command).is_err() {
+                    broken.push(format!(
+                        "{} with {features:?} {}",
+                        package.name,
+                        targets.join(" ")
+                    ));
+                }
             }
         }
     }
@@ -31,6 +38,12 @@ pub(crate) fn check_each_alone() -> Result<Verdict, Failure> {
         counted(combinations, "combination"),
         broken.join(", ")
     )))
+}
+
+/// What is built, and what after that. The programs that need servers are built with everything by the step `clippy`, which
+/// is enough for what nobody builds in parts.
+fn targets(package: &Package) -> &'static [&'static [&'static str]] {
+    if package.name == workspace::TEST_PACKAGE { &[&[]] } else { &[&[], &["--tests"]] }
 }
 
 /// No feature first, then each one.
@@ -50,5 +63,6 @@ mod tests {
             programs: Vec::new(),
         };
         assert_eq!(alone(&package), ["", "lz4", "zstd"]);
+        assert_eq!(targets(&package), [&[][..], &["--tests"]]);
     }
 }
