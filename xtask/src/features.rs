@@ -61,6 +61,7 @@ mod tests {
             name: "a".to_owned(),
             features: vec!["lz4".to_owned(), "zstd".to_owned()],
             programs: Vec::new(),
+            tests: Vec::new(),
         };
         assert_eq!(alone(&package), ["", "lz4", "zstd"]);
         assert_eq!(targets(&package), [&[][..], &["--tests"]]);

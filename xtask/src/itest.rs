@@ -6,7 +6,11 @@ mod tally;
 
 use clap::Args;
 
-use crate::{failure::Failure, process, workspace};
+use crate::{
+    failure::Failure,
+    process,
+    workspace::{self, Package},
+};
 
 pub(crate) use tally::Tally;
 
@@ -209,16 +213,23 @@ fn find(name: &str) -> Result<&'static Setup, Failure> {
 }
 
 fn run_targets(arguments: &Arguments) -> Result<Tally, Failure> {
-    cargo_test(&["--all-targets"], arguments)
+    let packages = workspace::packages()?;
+    let mut which = vec!["--lib", "--bins", "--examples"];
+    let tests = workspace::tests_without_servers(&packages);
+    which.extend(tests.into_iter().flat_map(|test| ["--test", test]));
+    cargo_test(&packages, &which, arguments)
 }
 
 fn run_doctests(arguments: &Arguments) -> Result<Tally, Failure> {
-    cargo_test(&["--doc"], arguments)
+    cargo_test(&workspace::packages()?, &["--doc"], arguments)
 }
 
-fn cargo_test(which: &[&str], arguments: &Arguments) -> Result<Tally, Failure> {
-    let mut command = process::cargo(["test", "--workspace", "--no-fail-fast", "--features"]);
-    command.arg(workspace::features_without_servers()?);
+fn cargo_test(
+    packages: &[Package],
+    which: &[&str],
+    arguments: &Arguments,
+) -> Result<Tally, Failure> {
+    let mut command = workspace::cargo_test(packages);
     command.args(which).arg("--").args(&arguments.rest);
     let mut tally = Tally::default();
     let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;

@@ -1,6 +1,6 @@
 //! Where the repository is, and what cargo knows about the packages in it.
 
-use std::{path::PathBuf, process::Command};
+use std::{collections::BTreeSet, path::PathBuf, process::Command};
 
 use serde_json::Value;
 
@@ -12,19 +12,37 @@ pub(crate) const TEST_PACKAGE: &str = "state-tests";
 /// The feature of [`TEST_PACKAGE`] whose tests start real servers; the names of those that imply it begin with it.
 pub(crate) const SERVERS: &str = "servers";
 
-/// All features of all packages, for `--features`, except the one with which tests need a server.
-pub(crate) fn features_without_servers() -> Result<String, Failure> {
-    Ok(join_features(&packages()?))
+/// The feature of [`TEST_PACKAGE`] for benchmarks of servers, which builds the client in another way.
+const BENCHMARKS: &str = "servers-bench";
+
+/// `cargo test` for all packages, and the features with which all tests are built: every test program is built once, whichever
+/// of them run. The rest of the line says which.
+pub(crate) fn cargo_test(packages: &[Package]) -> Command {
+    let mut command = process::cargo(["test", "--workspace", "--no-fail-fast", "--features"]);
+    command.arg(join_features(packages, |feature| feature != BENCHMARKS));
+    command
 }
 
-fn join_features(packages: &[Package]) -> String {
+/// All features of all packages, for `--features`, except those with which tests need a server.
+pub(crate) fn features_without_servers() -> Result<String, Failure> {
+    Ok(join_features(&packages()?, |feature| !feature.starts_with(SERVERS)))
+}
+
+/// Features of [`TEST_PACKAGE`] that are wanted, and all of all other packages.
+fn join_features(packages: &[Package], wanted: impl Fn(&str) -> bool) -> String {
     let features = packages.iter().flat_map(|package| {
-        let needs_no_server =
-            |feature: &&String| package.name != TEST_PACKAGE || !feature.starts_with(SERVERS);
-        let features = package.features.iter().filter(needs_no_server);
+        let is_wanted = |feature: &&String| package.name != TEST_PACKAGE || wanted(feature);
+        let features = package.features.iter().filter(is_wanted);
         features.map(|feature| format!("{}/{feature}", package.name))
     });
     features.collect::<Vec<_>>().join(",")
+}
+
+/// The integration tests that need no server, each name once.
+pub(crate) fn tests_without_servers(packages: &[Package]) -> BTreeSet<&str> {
+    let tests = packages.iter().flat_map(|package| &package.tests);
+    let needs_none = |test: &&Program| !test.needs.iter().any(|need| need.starts_with(SERVERS));
+    tests.filter(needs_none).map(|test| test.name.as_str()).collect()
 }
 
 /// A member of the workspace, as `cargo metadata` describes it.
@@ -34,9 +52,11 @@ pub(crate) struct Package {
     /// Without `default`.
     pub(crate) features: Vec<String>,
     pub(crate) programs: Vec<Program>,
+    /// The integration tests.
+    pub(crate) tests: Vec<Program>,
 }
 
-/// A program of a package.
+/// A program of a package, or an integration test.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) name: String,
@@ -88,15 +108,16 @@ fn parse(text: &str) -> Option<Vec<Package>> {
         packages.push(Package {
             name: package.get("name")?.as_str()?.to_owned(),
             features: features.filter(|name| *name != "default").cloned().collect(),
-            programs: targets.iter().filter_map(program).collect(),
+            programs: targets.iter().filter_map(|target| program(target, "bin")).collect(),
+            tests: targets.iter().filter_map(|target| program(target, "test")).collect(),
         });
     }
     packages.sort_by(|left, right| left.name.cmp(&right.name));
     Some(packages)
 }
 
-fn program(target: &Value) -> Option<Program> {
-    if !target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin") {
+fn program(target: &Value, wanted: &str) -> Option<Program> {
+    if !target.get("kind")?.as_array()?.iter().any(|kind| kind == wanted) {
         return None;
     }
     let needs = target.get("required-features").and_then(Value::as_array).into_iter().flatten();
@@ -115,8 +136,9 @@ mod tests {
         let packages = parse(
             r#"{"packages": [
                 {"name": "b", "features": {"default": ["x"], "x": []}, "targets": [
-                    {"kind": ["bin"], "name": "bench-local", "required-features": ["x"]}, {"kind": ["lib"], "name": "b"}]},
-                {"name": "a", "features": {}, "targets": []}]}"#,
+                    {"kind": ["bin"], "name": "bench-local", "required-features": ["x"]}, {"kind": ["lib"], "name": "b"},
+                    {"kind": ["test"], "name": "redis_b", "required-features": ["servers"]}, {"kind": ["test"], "name": "c"}]},
+                {"name": "a", "features": {}, "targets": [{"kind": ["test"], "name": "c"}]}]}"#,
         )
         .unwrap();
         let names: Vec<_> = packages.iter().map(|package| package.name.as_str()).collect();
@@ -124,6 +146,9 @@ mod tests {
         assert_eq!(packages[1].features, ["x"]);
         let expected = Program { name: "bench-local".to_owned(), needs: vec!["x".to_owned()] };
         assert_eq!(packages[1].programs, [expected]);
+        let tests: Vec<_> = packages[1].tests.iter().map(|test| test.name.as_str()).collect();
+        assert_eq!(tests, ["redis_b", "c"]);
+        assert_eq!(Vec::from_iter(tests_without_servers(&packages)), ["c"]);
     }
 
     #[test]
@@ -132,12 +157,17 @@ mod tests {
             name: name.to_owned(),
             features: features.iter().map(|feature| (*feature).to_owned()).collect(),
             programs: Vec::new(),
+            tests: Vec::new(),
         };
         let packages = [
             package("a", &["x", "servers"]),
             package(TEST_PACKAGE, &["y", "servers", "servers-bench"]),
         ];
-        assert_eq!(join_features(&packages), "a/x,a/servers,state-tests/y");
+        let without = |feature: &str| !feature.starts_with(SERVERS);
+        assert_eq!(join_features(&packages, without), "a/x,a/servers,state-tests/y");
+        let line = process::line(&cargo_test(&packages));
+        assert!(line.contains(" a/x,a/servers,state-tests/y,state-tests/servers"), "{line}");
+        assert!(!line.contains(BENCHMARKS), "{line}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ const SEED: &str = "STATE_SEED";
 pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
     let with_valkey = process::succeeds(Command::new("valkey-server").arg("--version"));
     let setups = SETUPS.iter().copied().filter(|setup| *setup != VALKEY || with_valkey);
-    let mut tally = run(&setups.collect::<Vec<_>>(), true, arguments, &arguments.rest, &[])?;
+    let mut tally = run(&setups.collect::<Vec<_>>(), arguments, &arguments.rest, &[])?;
     if !with_valkey {
         tally.not_checked("valkey: no valkey-server here; `cargo xtask itest valkey` says more");
     }
@@ -48,7 +48,7 @@ pub(super) fn run_one(setup: &str, arguments: &Arguments) -> Result<Tally, Failu
     if let Some(url) = &arguments.url {
         variables.push((URL, url.clone()));
     }
-    run(&[setup], false, arguments, &arguments.rest, &variables)
+    run(&[setup], arguments, &arguments.rest, &variables)
 }
 
 /// What the servers do as containers beside what they do as processes: start, answer, be cut, killed and stopped.
@@ -93,7 +93,7 @@ fn containers(arguments: &Arguments, rest: &[String]) -> Result<Tally, Failure> 
     };
     let setups: Vec<_> = SETUPS.into_iter().filter(|setup| *setup != VALKEY).collect();
     let variables = [(FROM, "docker".to_owned()), (IMAGE, image)];
-    run(&setups, false, arguments, rest, &variables)
+    run(&setups, arguments, rest, &variables)
 }
 
 fn has_or_pulls(image: &str) -> bool {
@@ -103,18 +103,14 @@ fn has_or_pulls(image: &str) -> bool {
 
 fn run(
     setups: &[&str],
-    with_unit_tests: bool,
     arguments: &Arguments,
     rest: &[String],
     variables: &[(&str, String)],
 ) -> Result<Tally, Failure> {
     let translator = Translator::start()?;
+    let packages = workspace::packages()?;
     let run_only = |only: &[String]| {
-        let mut command = process::cargo(["test", "--package", workspace::TEST_PACKAGE]);
-        command.args(["--features", workspace::SERVERS, "--no-fail-fast"]);
-        if with_unit_tests {
-            command.arg("--lib");
-        }
+        let mut command = workspace::cargo_test(&packages);
         for setup in setups {
             command.arg("--test").arg(format!("redis_{setup}"));
         }
