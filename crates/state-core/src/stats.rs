@@ -131,7 +131,8 @@ impl OperationStats {
         rate(self.errors, self.calls)
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds what another has counted, without its latencies.
+    pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.errors += other.errors;
         self.retries += other.retries;

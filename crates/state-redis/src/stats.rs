@@ -1,5 +1,6 @@
 //! Counting what a backend does, and how long it takes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -20,10 +21,19 @@ pub(crate) struct Call {
     pub(crate) bytes_out: u64,
 }
 
-/// Counters of one backend, one line per operation, each behind a lock of its own that is held
-/// for some additions.
+/// So many threads count without meeting each other.
+const SHARES: usize = 8;
+
+/// Counters of one backend: a share for each of some threads, so that they do not wait for each other.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    shares: [Share; SHARES],
+}
+
+/// One line per operation, each behind a lock of its own that is held for some additions.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Share {
     lines: [Mutex<Line>; Operation::ALL.len()],
 }
 
@@ -31,6 +41,13 @@ pub(crate) struct Counters {
 struct Line {
     stats: OperationStats,
     latency_us: Option<Histogram<u64>>,
+}
+
+/// Gives each thread a number, and with it a share.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Counters {
@@ -64,25 +81,39 @@ impl Counters {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        Stats::new(Operation::ALL.into_iter().map(|operation| {
-            let mut stats = OperationStats::default();
-            self.with(operation, |line| {
-                stats = line.stats;
-                stats.latency = line.latency_us.as_ref().map(|histogram| {
-                    let mut summary = LatencySummary::default();
-                    summary.count = histogram.len();
-                    summary.mean_us = histogram.mean();
-                    summary.p50_us = histogram.value_at_quantile(0.5);
-                    summary.p99_us = histogram.value_at_quantile(0.99);
-                    summary
-                });
-            });
-            (operation, stats)
-        }))
+        Stats::new(Operation::ALL.into_iter().map(|operation| (operation, self.sum(operation))))
+    }
+
+    /// What all shares have counted.
+    fn sum(&self, operation: Operation) -> OperationStats {
+        let mut sum = OperationStats::default();
+        let mut latency_us: Option<Histogram<u64>> = None;
+        for line in self.shares.iter().filter_map(|share| share.lines.get(operation as usize)) {
+            let line = line.lock();
+            sum.add(&line.stats);
+            match (&mut latency_us, &line.latency_us) {
+                // All have the same bounds, so none of it is left out.
+                (Some(all), Some(more)) => drop(all.add(more)),
+                (all @ None, more) => all.clone_from(more),
+                (Some(_), None) => {}
+            }
+        }
+        sum.latency = latency_us.map(|histogram| {
+            let mut summary = LatencySummary::default();
+            summary.count = histogram.len();
+            summary.mean_us = histogram.mean();
+            summary.p50_us = histogram.value_at_quantile(0.5);
+            summary.p99_us = histogram.value_at_quantile(0.99);
+            summary
+        });
+        sum
     }
 
     fn with(&self, operation: Operation, work: impl FnOnce(&mut Line)) {
-        if let Some(line) = self.lines.get(operation as usize) {
+        // A thread that ends has no number any more.
+        let thread = THREAD.try_with(|number| *number).unwrap_or_default();
+        let share = self.shares.get(thread % SHARES);
+        if let Some(line) = share.and_then(|share| share.lines.get(operation as usize)) {
             work(&mut line.lock());
         }
     }
@@ -107,5 +138,30 @@ mod tests {
         let latency = get.latency.unwrap();
         assert_eq!(latency.count, 2);
         assert!((199.0..=202.0).contains(&latency.mean_us), "{latency:?}");
+    }
+
+    #[test]
+    fn what_many_threads_have_counted_is_added_up() {
+        let counters = Counters::default();
+        let call = Call { hits: 1, misses: 2, bytes_in: 3, bytes_out: 4 };
+        std::thread::scope(|scope| {
+            for number in 1..=20 {
+                let counters = &counters;
+                scope.spawn(move || {
+                    counters.count(Operation::Put, Duration::from_micros(number), Some(call));
+                    counters.sent(Operation::Put, Tally { commands: 5, pipelines: 6, retries: 7 });
+                });
+            }
+        });
+        let stats = counters.stats();
+        let put = stats.of(Operation::Put);
+        assert_eq!(
+            (put.calls, put.hits, put.misses, put.bytes_in, put.bytes_out),
+            (20, 20, 40, 60, 80)
+        );
+        assert_eq!((put.commands, put.pipelines, put.retries), (100, 120, 140));
+        let latency = put.latency.unwrap();
+        assert_eq!((latency.count, latency.p50_us), (20, 10));
+        assert_eq!(stats.of(Operation::Get).calls, 0);
     }
 }
