@@ -7,6 +7,7 @@ mod follow;
 mod hashes;
 mod index;
 mod inside;
+mod large;
 mod leases;
 mod lifetime;
 mod listing;
@@ -33,6 +34,7 @@ use crate::keys::KeySpace;
 use crate::layout::Layout;
 use crate::offered::{Condition, Offered};
 use crate::stats::Counters;
+use large::LargeKeys;
 use together::Misses;
 
 /// One namespace of a [`RedisStore`](crate::RedisStore).
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     capabilities: Capabilities,
     counters: Counters,
     misses: Misses,
+    large: LargeKeys,
     /// What the server said about itself when the store was connected.
     server: Arc<str>,
 }
@@ -105,6 +108,7 @@ impl Inner {
             capabilities,
             counters,
             misses: Misses::default(),
+            large: LargeKeys::default(),
             server: offers.server,
         }
     }

@@ -3,6 +3,8 @@
 use libtest_mimic::Failed;
 use state_core::{GetOptions, Key, StateBackend, StateBackendExt, WriteOp};
 
+use state_redis::RedisConfig;
+
 use crate::proxy::Counts;
 use crate::redis_stage::{Stage, open, shared, until_so};
 use crate::servers::{Kind, Setup};
@@ -65,9 +67,20 @@ pub(super) fn get_many(stage: &Stage) -> Result<(), Failed> {
 
 /// While the servers are frozen nothing is answered; all commands arrive all the same.
 pub(super) fn whole(stage: &Stage) -> Result<(), Failed> {
+    arrives_unanswered(stage, |_| {})
+}
+
+/// The chunks of a larger batch do not wait for each other.
+pub(super) fn chunks(stage: &Stage) -> Result<(), Failed> {
+    arrives_unanswered(stage, |config| config.batch_keys_max = KEYS)
+}
+
+fn arrives_unanswered(stage: &Stage, set: impl FnOnce(&mut RedisConfig)) -> Result<(), Failed> {
     const WRITES: usize = 1_000;
     stage.run(async {
-        let store = open(stage.patient()?).await?;
+        let mut config = stage.patient()?;
+        set(&mut config);
+        let store = open(config).await?;
         for answer in store.write_many(puts(WRITES)).await? {
             answer?;
         }
@@ -99,15 +112,17 @@ pub(super) fn whole(stage: &Stage) -> Result<(), Failed> {
     })
 }
 
-pub(super) fn chunks(stage: &Stage) -> Result<(), Failed> {
+/// What is done to a key by several chunks is done in its order: each waits for the one before.
+pub(super) fn ordered_chunks(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
         let mut config = stage.config()?;
         config.batch_keys_max = 100;
         let store = open(config).await?;
         store.write_many(puts(1)).await?;
         // All keys in one slot, so that one node gets all of it.
-        let keys = (0..1_000).map(|number| Key::in_partition("p", format!("key:{number}")));
-        let ops: Vec<_> = keys.map(|key| WriteOp::put(key, "v")).collect();
+        let key = |number: usize| Key::in_partition("p", format!("key:{number}"));
+        let mut ops: Vec<_> = (0..1_000).map(|number| WriteOp::put(key(number), "v")).collect();
+        ops.push(WriteOp::put(key(0), "last"));
         store.write_many(ops.clone()).await?;
         let before = stage.counts();
         for answer in store.write_many(ops).await? {
@@ -115,7 +130,8 @@ pub(super) fn chunks(stage: &Stage) -> Result<(), Failed> {
         }
         let sent = sent(stage, &before);
         let of = |counts: &Counts| (counts.count("SET"), counts.commands, counts.round_trips);
-        assert_eq!(sent.iter().map(of).collect::<Vec<_>>(), [(1_000, 1_000, 10)]);
+        assert_eq!(sent.iter().map(of).collect::<Vec<_>>(), [(1_001, 1_001, 11)]);
+        assert_eq!(store.get(key(0)).await?.as_deref(), Some(b"last".as_slice()));
         assert_eq!(store.count("").await?, 1_000 + 1);
         Ok(())
     })

@@ -139,7 +139,7 @@ impl Inner {
         how: How,
         command: Cmd,
     ) -> Result<(Value, Receipt)> {
-        let (lane, target) = (self.lane(bytes_of(&command)), self.client.target(key));
+        let (lane, target) = (self.lane(key, bytes_of(&command)), self.client.target(key));
         let body = Body::Command(command);
         let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
@@ -149,7 +149,8 @@ impl Inner {
     /// Runs one script on the node of its first key.
     pub(super) async fn script(&self, operation: Operation, ask: Ask) -> Result<(Answer, Receipt)> {
         let Ask { call: ScriptCall { script, keys, args }, role, how } = ask;
-        let lane = self.lane(args.iter().map(Bytes::len).sum());
+        let bytes = args.iter().map(Bytes::len).sum();
+        let lane = keys.first().map_or(Lane::Point, |key| self.lane(key, bytes));
         let target = keys.first().map_or(Target::Any, |key| self.client.target(key));
         let body = Body::Script { script, keys, args };
         let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
@@ -158,9 +159,18 @@ impl Inner {
         Ok((Answer::read(value)?, receipt))
     }
 
-    /// Large requests go where they delay nobody.
-    pub(super) fn lane(&self, bytes: usize) -> Lane {
-        if bytes >= self.config.bulk_bytes_min { Lane::Bulk } else { Lane::Point }
+    /// Large requests go where they delay nobody, and so do those whose answers are probably large.
+    pub(super) fn lane(&self, key: &[u8], bytes: usize) -> Lane {
+        if self.is_large(bytes) || self.large.has(key) { Lane::Bulk } else { Lane::Point }
+    }
+
+    pub(super) fn is_large(&self, bytes: usize) -> bool {
+        bytes >= self.config.bulk_bytes_min
+    }
+
+    /// Notes how large the value of a key is.
+    pub(super) fn saw(&self, stored: &[u8], value: &[u8]) {
+        self.large.saw(stored, self.is_large(value.len()));
     }
 
     /// What has to be waited for; a level that is not offered is refused before anything is sent.

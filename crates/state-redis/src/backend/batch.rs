@@ -1,9 +1,11 @@
 //! Batches: grouped by node, in chunks, all nodes at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use redis::{Cmd, Value};
 use state_core::{
     Entry, Error, GetOptions, Key, Meta, Operation, Outcome, Result, Version, WriteOp, WriteOutcome,
@@ -23,6 +25,10 @@ use crate::topology::slot_of;
 /// The most scripts of one chunk: a server is busy with one about ten times as long as with a
 /// command, and what waits longest should not be taken for lost.
 pub(super) const SCRIPTS_MAX: usize = 200;
+/// The most keys of a batch that goes over the connection for small requests.
+const POINT_KEYS_MAX: usize = 64;
+/// How many chunks of one node are on their way together.
+const CHUNKS_AT_ONCE: usize = 16;
 
 /// One item of a batch: a command or a script, and where it goes.
 pub(super) struct Item<T> {
@@ -49,6 +55,11 @@ impl<T> Item<T> {
     fn new(index: usize, stored: Bytes, what: What, how: How, read: T) -> Self {
         let script = matches!(what, What::Script(_));
         Self { index, stored, what: Some(what), script, how, read }
+    }
+
+    /// About how much of a write it takes.
+    fn bytes(&self) -> usize {
+        self.what.as_ref().map_or(0, What::bytes)
     }
 
     /// What its sender keeps with it.
@@ -101,11 +112,13 @@ impl Inner {
         for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
             let script = item.script;
             let read = |value: Value| {
-                if script {
-                    read_answer(&Answer::read(value)?, head)
+                let found = if script {
+                    read_answer(&Answer::read(value)?, head)?
                 } else {
-                    read_plain(value, head)
-                }
+                    read_plain(value, head)?
+                };
+                self.saw_read(&item.stored, found.as_ref(), options);
+                Ok(found)
             };
             put_at(&mut answers, item.index, answer.and_then(|(value, _)| read(value)));
         }
@@ -220,19 +233,39 @@ impl Inner {
         Ok(answers)
     }
 
+    /// Sends the items of one node in chunks. They are on their way together, unless a key is in several of them: what is
+    /// done to it has an order, which a chunk that is sent again would break.
     async fn send_node<T>(
         &self,
         operation: Operation,
         role: Role,
         items: Vec<Item<T>>,
     ) -> Result<Vec<Sent<T>>> {
-        let mut answers = Vec::with_capacity(items.len());
         let mut items = items.into_iter();
+        let mut chunks: Vec<Vec<Item<T>>> = Vec::new();
         while !items.as_slice().is_empty() {
             let count = self.chunk(items.as_slice());
-            let chunk = items.by_ref().take(count).collect();
-            self.send_chunk(operation, role, chunk, &mut answers).await?;
+            chunks.push(items.by_ref().take(count).collect());
         }
+        let at_once = if share_a_key(&chunks) { 1 } else { CHUNKS_AT_ONCE };
+        let sent = chunks.into_iter().map(|chunk| self.send_chunk(operation, role, chunk));
+        let mut sent = pin!(stream::iter(sent).buffered(at_once));
+        let (mut answers, mut failed) = (Vec::new(), Vec::new());
+        while let Some((chunk, answer)) = sent.next().await {
+            match answer {
+                Ok(values) => answers.extend(chunk.into_iter().zip(values)),
+                Err(error) => failed.push((chunk, error)),
+            }
+            // Nothing was written by this call: nothing more is sent.
+            if at_once == 1 && answers.is_empty() && all_refused(&failed) {
+                break;
+            }
+        }
+        if answers.is_empty() && all_refused(&failed) {
+            // What fails as a whole is told as a whole.
+            return failed.into_iter().next().map_or(Ok(answers), |(_, error)| Err(error));
+        }
+        answers.extend(failed.into_iter().flat_map(|(chunk, error)| unanswered(chunk, &error)));
         Ok(answers)
     }
 
@@ -243,23 +276,25 @@ impl Inner {
         let most = if first.script { most.min(SCRIPTS_MAX) } else { most };
         let mut bytes = 0;
         let fits = |item: &&Item<T>| {
-            bytes += item.what.as_ref().map_or(0, What::bytes);
+            bytes += item.bytes();
             let alike = item.script == first.script && item.how.wait == first.how.wait;
             alike && bytes <= self.config.batch_bytes_max
         };
         items.iter().take(most).take_while(fits).count().max(1)
     }
 
+    /// Sends what goes together: its items, with the answers to all of them or the error of all.
     async fn send_chunk<T>(
         &self,
         operation: Operation,
         role: Role,
         mut chunk: Vec<Item<T>>,
-        answers: &mut Vec<Sent<T>>,
-    ) -> Result<()> {
-        let Some(first) = chunk.first() else { return Ok(()) };
+    ) -> (Vec<Item<T>>, Result<Vec<Result<(Value, Receipt)>>>) {
+        let Some(first) = chunk.first() else { return (chunk, Ok(Vec::new())) };
         // By the slot and not by the node, which another one may have replaced by now.
         let (target, wait) = (self.client.target(&first.stored), first.how.wait);
+        let bytes = chunk.iter().map(Item::bytes).sum();
+        let lane = self.lane_of_all(chunk.iter().map(|item| &item.stored), bytes);
         let mut commands = Vec::with_capacity(chunk.len());
         let mut calls = Vec::new();
         for item in &mut chunk {
@@ -272,37 +307,58 @@ impl Inner {
         // All of it is sent again, or nothing.
         let repeat = chunk.iter().map(|item| item.how.repeat).max().unwrap_or(Repeat::Safe);
         let body = if calls.is_empty() { Body::Pipeline(commands) } else { Body::Scripts(calls) };
-        let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
         let request = Request::new(operation.name(), target, body);
         let request = request.with_role(role).with_lane(lane).with_repeat(repeat).with_wait(wait);
-        let first = answers.is_empty();
-        match self.send(operation, request).await {
-            Ok(Answered { reply, reached, unsettled }) => {
-                let values = many(reply)?;
-                if values.len() != chunk.len() {
-                    return Err(unlike());
-                }
-                let mut reached = reached.into_iter();
-                for (item, value) in chunk.into_iter().zip(values) {
-                    let reached = reached.next().unwrap_or_default();
-                    let receipt = Receipt { reached, unsettled };
-                    answers.push((item, value.map(|value| (value, receipt))));
-                }
-                Ok(())
+        let answer = self.send(operation, request).await.and_then(|answered| {
+            let Answered { reply, reached, unsettled } = answered;
+            let values = many(reply)?;
+            if values.len() != chunk.len() {
+                return Err(unlike());
             }
-            // Nothing was written by this call before: it fails as a whole.
-            Err(error) if first && error.outcome() == Outcome::NotApplied => Err(error),
-            Err(error) => {
-                let (kind, outcome) = (error.kind(), error.outcome());
-                let again = || {
-                    let message = "the node did not answer this part of the batch";
-                    Error::new(kind, message).with_outcome(outcome)
-                };
-                answers.extend(chunk.into_iter().map(|item| (item, Err(again()))));
-                Ok(())
-            }
-        }
+            let mut reached = reached.into_iter();
+            let receipts = std::iter::from_fn(|| {
+                Some(Receipt { reached: reached.next().unwrap_or_default(), unsettled })
+            });
+            let answers = values.into_iter().zip(receipts);
+            Ok(answers.map(|(value, receipt)| value.map(|value| (value, receipt))).collect())
+        });
+        (chunk, answer)
     }
+
+    /// The lane of a batch: that for bulk if it is long, or large, or its answers probably are.
+    pub(super) fn lane_of_all<'k>(
+        &self,
+        mut keys: impl ExactSizeIterator<Item = &'k Bytes>,
+        bytes: usize,
+    ) -> Lane {
+        let bulk = keys.len() > POINT_KEYS_MAX
+            || self.is_large(bytes)
+            || keys.any(|stored| self.large.has(stored));
+        if bulk { Lane::Bulk } else { Lane::Point }
+    }
+}
+
+/// Whether a key is in several chunks.
+fn share_a_key<T>(chunks: &[Vec<Item<T>>]) -> bool {
+    let mut seen = HashMap::new();
+    chunks.len() > 1
+        && chunks.iter().enumerate().any(|(number, chunk)| {
+            chunk.iter().any(|item| *seen.entry(&item.stored).or_insert(number) != number)
+        })
+}
+
+/// Whether all of these chunks certainly had no effect.
+fn all_refused<T>(failed: &[(Vec<Item<T>>, Error)]) -> bool {
+    failed.iter().all(|(_, error)| error.outcome() == Outcome::NotApplied)
+}
+
+/// The items of a chunk of a batch, parts of which were answered, when the chunk was not.
+fn unanswered<T>(chunk: Vec<Item<T>>, error: &Error) -> impl Iterator<Item = Sent<T>> + use<T> {
+    let (kind, outcome) = (error.kind(), error.outcome());
+    chunk.into_iter().map(move |item| {
+        let message = "the node did not answer this part of the batch";
+        (item, Err(Error::new(kind, message).with_outcome(outcome)))
+    })
 }
 
 impl Reading {

@@ -20,14 +20,26 @@ use crate::scripts::{self, Answer, Word, number, optional, unlike};
 
 impl Inner {
     pub(super) async fn get_one(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
-        if let Some(ask) = self.ask_get(key, options)? {
-            return read_answer(&self.script(Operation::Get, ask).await?.0, options.head);
-        }
         let stored = self.keys.key(Kind::Entry, key);
-        let command = get_command(&stored, options.head);
-        let role = role(options.consistency)?;
-        let value = self.command(Operation::Get, &stored, role, command).await?;
-        read_plain(value, options.head)
+        let found = if let Some(ask) = self.ask_get(key, options)? {
+            read_answer(&self.script(Operation::Get, ask).await?.0, options.head)?
+        } else {
+            let command = get_command(&stored, options.head);
+            let role = role(options.consistency)?;
+            let value = self.command(Operation::Get, &stored, role, command).await?;
+            read_plain(value, options.head)?
+        };
+        self.saw_read(&stored, found.as_ref(), options);
+        Ok(found)
+    }
+
+    /// Notes how large what was read is, where all of it was read.
+    pub(super) fn saw_read(&self, stored: &[u8], found: Option<&Entry>, options: &GetOptions) {
+        if let Some(entry) = found
+            && !options.head
+        {
+            self.saw(stored, &entry.value);
+        }
     }
 
     /// The script for a read that a plain command cannot do; `None` where one can.
@@ -127,6 +139,7 @@ impl Inner {
         let how = How::of(effect, options.resend, options.op_id).with_wait(wait);
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let stored = self.keys.key(Kind::Entry, key);
+        self.saw(&stored, value);
         let made = Made { version: frame::new_version()?, wait };
         let needs_script = self.is_noting()
             || !lease.is_empty()

@@ -11,7 +11,7 @@ use super::Inner;
 use super::ask::many;
 use super::batch::{Item, put_at};
 use super::point::{get_command, read_plain};
-use crate::client::{Body, Lane, Repeat, Request, Role};
+use crate::client::{Body, Repeat, Request, Role};
 use crate::keys::Kind;
 use crate::scripts::{integer, unlike};
 
@@ -111,7 +111,7 @@ impl Inner {
         let counting = self.misses.are_expected();
         let mut commands = vec![command("MGET")];
         commands.extend(counting.then(|| command("EXISTS")));
-        let lane = if chunk.len() > 64 { Lane::Bulk } else { Lane::Point };
+        let lane = self.lane_of_all(chunk.iter().map(|(_, stored)| stored), bytes);
         let (op, target) = (Operation::GetMany.name(), self.client.target(first));
         let request = Request::new(op, target, Body::Pipeline(commands)).with_role(role);
         let request = request.with_lane(lane).with_repeat(Repeat::Safe);
@@ -122,6 +122,11 @@ impl Inner {
         }
         let read = values.iter().filter(|value| **value != Value::Nil).count();
         let mut found: Found = values.into_iter().map(|value| read_plain(value, false)).collect();
+        for ((_, stored), entry) in chunk.iter().zip(&found) {
+            if let Ok(Some(entry)) = entry {
+                self.saw(stored, &entry.value);
+            }
+        }
         self.misses.saw(found.len() - read);
         let there = match answers.next().transpose()? {
             Some(there) => usize::try_from(integer(&there)?).unwrap_or(0),
