@@ -1,6 +1,5 @@
 //! Connections: dialling, the login, supervision, and which connection serves what.
 
-mod coalesce;
 mod connection;
 mod connector;
 mod dial;
@@ -12,6 +11,7 @@ mod observe;
 mod push;
 mod tls;
 mod trouble;
+mod wire;
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::Trouble;
 use super::observe::Pulse;
+use super::wire::Wire;
 use crate::errors::{Fault, Sent};
 
 /// For those who keep a limit of their own.
@@ -20,19 +21,29 @@ pub(crate) const UNLIMITED: Duration = Duration::MAX;
 
 /// How often who waits for an answer looks whether the connection is still there.
 ///
-/// The client library tells those whose requests its driver has taken. One that is handed over in the very moment in
-/// which the driver ends stays in the queue between them, which its own caller keeps alive: nobody would ever answer.
+/// The client library, which drives connections with messages that the server sends unasked, tells those whose requests its
+/// driver has taken. One that is handed over in the very moment in which the driver ends stays in the queue between them,
+/// which its own caller keeps alive: nobody would ever answer.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A connection that many tasks use at once. Dropping it closes it.
 pub(crate) struct Connection {
-    shared: redis::aio::MultiplexedConnection,
+    speaker: Speaker,
     driver: AbortHandle,
     watched: Arc<Watched>,
     /// What `CLIENT ID` said, where it was permitted.
     server_id: Option<i64>,
     /// What became of having the server end it; set by the first who asks for that.
     killed: OnceCell<Ended>,
+}
+
+/// How requests get to the driver.
+#[derive(Clone)]
+pub(super) enum Speaker {
+    /// Requests and answers, and nothing else.
+    Wire(Wire),
+    /// A connection over which the server sends messages unasked.
+    Pushing(redis::aio::MultiplexedConnection),
 }
 
 /// What became of asking a server to end a connection.
@@ -51,7 +62,7 @@ pub(crate) enum Ended {
 pub(super) struct Watched {
     pulse: Arc<Pulse>,
     /// Requests whose callers still wait.
-    waiting: Arc<AtomicUsize>,
+    waiting: AtomicUsize,
     /// Requests whose callers went away before the answer, since the last sign of life.
     abandoned: AtomicUsize,
     closed: AtomicBool,
@@ -147,23 +158,21 @@ impl Drop for Owed<'_> {
 }
 
 impl Connection {
-    /// Drives `shared` on `runtime` until it is dropped, and keeps count of its callers in
-    /// `waiting`.
+    /// Drives the other end of `speaker` on `runtime` until it is dropped.
     pub(super) fn start(
-        shared: redis::aio::MultiplexedConnection,
+        speaker: Speaker,
         driver: impl Future<Output = ()> + Send + 'static,
         pulse: Arc<Pulse>,
-        waiting: Arc<AtomicUsize>,
         runtime: &Handle,
     ) -> Self {
-        let watched = Arc::new(Watched { pulse, waiting, ..Watched::default() });
+        let watched = Arc::new(Watched { pulse, ..Watched::default() });
         let closing = Closing(Arc::clone(&watched));
         let driver = runtime.spawn(async move {
             let _closing = closing;
             driver.await;
         });
         Self {
-            shared,
+            speaker,
             driver: driver.abort_handle(),
             watched,
             server_id: None,
@@ -178,8 +187,14 @@ impl Connection {
         limit: Duration,
     ) -> Result<redis::Value, Trouble> {
         self.check()?;
-        let mut shared = self.shared.clone();
-        self.answered(shared.send_packed_command(command), limit).await
+        match &self.speaker {
+            Speaker::Wire(wire) => self.answered(wire.one(command), limit).await,
+            Speaker::Pushing(shared) => {
+                let mut shared = shared.clone();
+                let sent = async { shared.send_packed_command(command).await.map_err(lost) };
+                Box::pin(self.answered(sent, limit)).await
+            }
+        }
     }
 
     /// Sends several commands in one write, and waits for at most `limit`. Each answer may be an
@@ -190,16 +205,24 @@ impl Connection {
         limit: Duration,
     ) -> Result<Vec<redis::Value>, Trouble> {
         self.check()?;
-        let mut shared = self.shared.clone();
-        let sent = shared.send_packed_commands(commands, 0, commands.len());
-        self.answered(sent, limit).await
+        match &self.speaker {
+            Speaker::Wire(wire) => self.answered(wire.many(commands), limit).await,
+            Speaker::Pushing(shared) => {
+                let mut shared = shared.clone();
+                let sent = async {
+                    let sent = shared.send_packed_commands(commands, 0, commands.len());
+                    sent.await.map_err(lost)
+                };
+                Box::pin(self.answered(sent, limit)).await
+            }
+        }
     }
 
     /// Waits for an answer, but not longer than there is a connection that could bring it.
     #[expect(clippy::disallowed_methods, reason = "sockets and their timers belong to one runtime")]
     async fn answered<T>(
         &self,
-        sent: impl Future<Output = redis::RedisResult<T>>,
+        sent: impl Future<Output = Result<T, Trouble>>,
         limit: Duration,
     ) -> Result<T, Trouble> {
         let mut owed = Owed::new(&self.watched);
@@ -212,7 +235,7 @@ impl Connection {
                 biased;
                 answer = &mut sent => {
                     owed.answered = true;
-                    return answer.map_err(lost);
+                    return answer;
                 }
                 () = &mut timer => {}
             }
@@ -313,8 +336,8 @@ mod tests {
         shared: redis::aio::MultiplexedConnection,
         driver: impl Future<Output = ()> + Send + 'static,
     ) -> Connection {
-        let (pulse, waiting) = <(Arc<Pulse>, Arc<AtomicUsize>)>::default();
-        Connection::start(shared, driver, pulse, waiting, &Handle::current())
+        let speaker = Speaker::Pushing(shared);
+        Connection::start(speaker, driver, Arc::default(), &Handle::current())
     }
 
     #[tokio::test]

@@ -1,7 +1,6 @@
 //! Makes connections to any node of a store, all with the same settings.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,18 +8,16 @@ use futures_util::stream::FuturesUnordered;
 use state_core::Result;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::coalesce::Coalescing;
+use super::connection::Speaker;
 use super::dial::dial;
 use super::observe::{Observed, Pulse};
 use super::tls::TlsSettings;
+use super::wire::Wire;
 use super::{Connection, Trouble, handshake, pause};
 use crate::config::{Address, RedisConfig};
 use crate::errors::{Fault, Sent};
 
-/// Buffered bytes from which the client writes without waiting for more.
-const BURST_BYTES: usize = 64 << 10;
-
-/// Requests that may wait for the writer of one connection.
+/// Requests that may wait for the writer of a connection with messages.
 const QUEUE: usize = 4_096;
 
 /// What a connection is for, as far as its first commands depend on it.
@@ -115,33 +112,34 @@ impl Connector {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Fault::Closed)?;
         let stream = dial(address, &self.config, self.tls.as_ref()).await?;
         let pulse = Arc::new(Pulse::default());
-        let waiting = Arc::new(AtomicUsize::new(0));
         let stream = Observed::new(stream, Arc::clone(&pulse));
-        let stream = Coalescing::new(stream, Arc::clone(&waiting), BURST_BYTES);
-        let mut settings = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
+        let Some(pushes) = pushes else {
+            let (wire, driver) = Wire::over(stream);
+            let mut connection = Connection::start(Speaker::Wire(wire), driver, pulse, &runtime);
+            handshake::greet(&mut connection, &self.config, purpose, false).await?;
+            return Ok(connection);
+        };
+        let mut settings = redis::RedisConnectionInfo::default()
+            .set_skip_set_lib_name()
+            .set_protocol(redis::ProtocolVersion::RESP3);
+        let (username, password) = handshake::login(&self.config, purpose);
+        if let Some(password) = password {
+            settings = settings
+                .set_username(username.unwrap_or("default"))
+                .set_password(password.expose());
+        }
         // The deadlines of calls are ours; this client's own would cut blocking commands.
-        let mut options = redis::AsyncConnectionConfig::new()
+        let options = redis::AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(None)
             .set_pipeline_buffer_size(QUEUE)
-            .set_write_backpressure_boundary(BURST_BYTES);
-        if let Some(pushes) = pushes {
-            settings = settings.set_protocol(redis::ProtocolVersion::RESP3);
-            let (username, password) = handshake::login(&self.config, purpose);
-            if let Some(password) = password {
-                settings = settings
-                    .set_username(username.unwrap_or("default"))
-                    .set_password(password.expose());
-            }
-            options = options.set_push_sender(pushes);
-        }
-        let resp3 = settings.protocol() == redis::ProtocolVersion::RESP3;
+            .set_push_sender(pushes);
         let (shared, driver) =
             redis::aio::MultiplexedConnection::new_with_config(&settings, stream, options)
                 .await
                 .map_err(|error| Trouble::Redis(error, Sent::No))?;
-        let mut connection = Connection::start(shared, driver, pulse, waiting, &runtime);
-        handshake::greet(&mut connection, &self.config, purpose, resp3).await?;
+        let mut connection = Connection::start(Speaker::Pushing(shared), driver, pulse, &runtime);
+        handshake::greet(&mut connection, &self.config, purpose, true).await?;
         Ok(connection)
     }
 }
