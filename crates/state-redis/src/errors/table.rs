@@ -179,9 +179,9 @@ pub(crate) static TABLE: &[Row] = &[
     client(Fault::SocketMissing, (Unavailable, NotApplied, Reconnect), "the socket is not there", "start the server, or mend the path"),
     client(Fault::SocketDenied, (Denied, NotApplied, Never), "the socket is not ours to use", "mend the permissions of the socket"),
     // TLS.
-    client(Fault::TlsCertificate, (Denied, NotApplied, Never), "the certificate of the server is not trusted", "mend `tls.ca_file`, or renew the certificate"),
-    client(Fault::TlsName, (Denied, NotApplied, Never), "the certificate of the server is for another name", "mend the host or `tls.server_name`"),
-    client(Fault::TlsRefused, (Denied, NotApplied, Never), "the server refuses our side of TLS", "mend `tls.client_cert_file` and `tls.client_key_file`"),
+    client(Fault::TlsCertificate, (Denied, NotApplied, Never), "the certificate of the server is not trusted (tls.ca_file)", "mend `tls.ca_file`, or renew the certificate"),
+    client(Fault::TlsName, (Denied, NotApplied, Never), "the certificate of the server is for another name (tls.server_name)", "mend the host or `tls.server_name`"),
+    client(Fault::TlsRefused, (Denied, NotApplied, Never), "the server refuses our side of TLS (tls.client_cert_file)", "mend `tls.client_cert_file` and `tls.client_key_file`"),
     client(Fault::TlsPlaintext, (Invalid, NotApplied, Never), "the port does not speak TLS", "use the port for TLS, or a scheme without it"),
     client(Fault::TlsHandshake, (Unavailable, NotApplied, Reconnect), "the TLS handshake failed", "see the log of the server"),
     // The conversation.
