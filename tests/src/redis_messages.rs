@@ -14,16 +14,19 @@ use crate::servers::Setup;
 
 type Deliveries = BoxStream<'static, Result<Delivery>>;
 
-const PLAYS: [(&str, Play); 3] = [
+const PLAYS: [(&str, Play); 2] =
+    [("a_lost_connection_is_a_gap", lost), ("a_reader_that_is_far_behind_is_told_a_gap", behind)];
+/// With patterns and prefixes that the user of the setup with TLS may not use.
+const FREE: [(&str, Play); 2] = [
     ("what_is_published_is_delivered_by_name_and_by_pattern", delivered),
     ("no_other_prefix_is_met", apart),
-    ("a_lost_connection_is_a_gap", lost),
 ];
 
 /// The tests for one setup.
 pub fn trials(setup: Setup) -> Vec<Trial> {
     let named = |(name, play): (&str, Play)| trial(&format!("messages::{name}"), setup, play);
-    PLAYS.into_iter().map(named).collect()
+    let free = FREE.into_iter().filter(|_| setup != Setup::Tls);
+    PLAYS.into_iter().chain(free).map(named).collect()
 }
 
 async fn next(deliveries: &mut Deliveries) -> Result<Delivery, Failed> {
@@ -122,5 +125,45 @@ fn lost(stage: &Stage) -> Result<(), Failed> {
             assert!(matches!(message, Delivery::Message { .. }), "{message:?}");
         }
         Ok(())
+    })
+}
+
+/// Nobody reads while many messages come: what is not kept is a gap, in its place, and the rest is in order.
+fn behind(stage: &Stage) -> Result<(), Failed> {
+    const MESSAGES: u64 = 3_000;
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let mut slow = store.subscribe(SubscribeOptions::channel("c")).await?;
+        let mut quick = store.subscribe(SubscribeOptions::channel("end")).await?;
+        for number in 0..MESSAGES {
+            store.publish("c", number.to_string()).await?;
+        }
+        // Nobody else waits for the slow one.
+        store.publish("end", "now").await?;
+        delivers(&mut quick, b"end", "now").await?;
+        let (mut expected, mut gap, mut gaps, mut read) = (0, false, 0, 0);
+        // The message after the first gap is published when there is room again.
+        while expected <= MESSAGES {
+            match next(&mut slow).await? {
+                Delivery::Gap => {
+                    if gaps == 0 {
+                        store.publish("c", MESSAGES.to_string()).await?;
+                    }
+                    (gap, gaps) = (true, gaps + 1);
+                }
+                Delivery::Message { message, .. } => {
+                    let number: u64 = std::str::from_utf8(&message)?.parse()?;
+                    assert!(
+                        number == expected || (gap && number > expected),
+                        "{number} for {expected}"
+                    );
+                    (expected, gap, read) = (number + 1, false, read + 1);
+                }
+                other => return Err(format!("{other:?} was delivered").into()),
+            }
+        }
+        assert!(gaps > 0 && read < MESSAGES, "{gaps} gaps and {read} messages");
+        store.publish("c", "after").await?;
+        delivers(&mut slow, b"c", "after").await
     })
 }
