@@ -30,6 +30,8 @@ pub mod redis_sound;
 mod redis_stage;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_statectl;
+#[cfg(all(unix, feature = "servers"))]
+pub mod redis_tls;
 #[cfg(feature = "servers")]
 pub mod redis_watch;
 pub mod seeded;

@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use state_tests::servers::{Reply, Running, Servers, Setup};
+use state_tests::{redis_messages, redis_tls, redis_watch};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     ] {
         trials.push(harness::trial(name, check).with_ignored_flag(given));
     }
+    trials.extend(redis_tls::trials());
+    trials.extend(redis_messages::trials(Setup::Tls));
+    trials.extend(redis_watch::trials(Setup::Tls));
     harness::run(Setup::Tls, trials)
 }
 
@@ -82,7 +86,8 @@ fn keep_to_own_keys() -> Result<(), Failed> {
     let mut tries = vec![
         (vec!["SET", "state:a", "1"], true),
         (vec!["SET", "other:a", "1"], false),
-        (vec!["EVAL", "return 1", "1", "state:a"], true),
+        (vec!["EVALSHA", "0", "1", "state:a"], true),
+        (vec!["EVAL", "return 1", "1", "state:a"], false),
         (vec!["PUBLISH", "state:news", "1"], true),
         (vec!["PUBLISH", "other:news", "1"], false),
         (vec!["CLIENT", "KILL", "ID", "1"], true),

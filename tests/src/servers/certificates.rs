@@ -12,16 +12,17 @@ use super::error::{Result, while_doing};
 /// The names for which the certificate of a server is good.
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Where the certificates of a run are, as PEM files.
+/// Where the certificates of a run are, as PEM files. Beside them is `stranger.pem`, of a client that the other authority
+/// has signed.
 ///
 /// A server can be told to show another one of them: `.with_setting("tls-cert-file", "expired.pem")` and
 /// `.with_setting("tls-key-file", "expired.key")`, or `wrong-host`.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Certificates {
-    /// The authority that signed all of them.
+    /// The authority that signed those of servers and of clients.
     pub ca: PathBuf,
-    /// An authority that signed none of them.
+    /// An authority that the servers do not trust.
     pub other_ca: PathBuf,
     /// What a client can show.
     pub client: PathBuf,
@@ -49,20 +50,21 @@ pub(crate) fn make(folder: &Path) -> Result<(Certificates, Vec<File>)> {
 
 fn all_files() -> std::result::Result<Vec<File>, rcgen::Error> {
     let (ca, issuer) = authority("state tests")?;
-    let (other, _) = authority("another authority")?;
+    let (other, other_issuer) = authority("another authority")?;
     let mut files = vec![("ca.pem".to_owned(), ca), ("other-ca.pem".to_owned(), other)];
-    for (name, hosts, last_year) in [
-        ("server", NAMES.as_slice(), 2100),
-        ("expired", NAMES.as_slice(), 2001),
-        ("wrong-host", ["elsewhere.test"].as_slice(), 2100),
-        ("client", ["client.test"].as_slice(), 2100),
+    for (name, hosts, last_year, issuer) in [
+        ("server", NAMES.as_slice(), 2100, &issuer),
+        ("expired", NAMES.as_slice(), 2001, &issuer),
+        ("wrong-host", ["elsewhere.test"].as_slice(), 2100, &issuer),
+        ("client", ["client.test"].as_slice(), 2100, &issuer),
+        ("stranger", ["client.test"].as_slice(), 2100, &other_issuer),
     ] {
         let mut params = params(name, hosts, last_year)?;
         params.key_usages.push(KeyUsagePurpose::DigitalSignature);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &issuer)?;
+        let certificate = params.signed_by(&key, issuer)?;
         files.push((format!("{name}.pem"), certificate.pem().into_bytes()));
         files.push((format!("{name}.key"), key.serialize_pem().into_bytes()));
     }

@@ -52,13 +52,31 @@ pub(crate) fn run(setup: Setup, mut trials: Vec<Trial>) -> ExitCode {
         }
     };
     trials.extend(redis_contract::trials(&servers));
-    if setup.is_one_server() || setup == Setup::Cluster {
+    // Over TLS every connection costs more: there only in long runs.
+    let long = setup == Setup::Tls && std::env::var_os("STATE_SOAK").is_some();
+    if setup.is_one_server() || setup == Setup::Cluster || long {
         trials.extend(redis_contract::trials_with_index_and_log(&servers));
     }
     if setup.is_one_server() || matches!(setup, Setup::Sentinel | Setup::Cluster) {
         trials.extend(redis_checkpoints::trials(&servers));
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    if let Err(refused) = nothing_refused(&servers) {
+        let name = "contract::the_documented_user_is_refused_nothing";
+        drop(writeln!(std::io::stdout(), "test {name} ... FAILED\n\n{refused:?}"));
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+/// What the user of the setup with TLS may not do, nothing may ask for: not even where the driver goes on without it.
+fn nothing_refused(servers: &Running) -> Result<(), Failed> {
+    if servers.user().is_none() {
+        return Ok(());
+    }
+    let log = ask(servers, 0, &["ACL", "LOG"])?;
+    let refused: Vec<_> = log.items().iter().filter_map(|one| one.field("object")).collect();
+    if refused.is_empty() { Ok(()) } else { Err(format!("refused: {refused:?}").into()) }
 }
 
 /// A test whose failure is any error.
