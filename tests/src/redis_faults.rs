@@ -4,8 +4,10 @@
 mod access;
 mod contents;
 mod cuts;
+mod holders;
 mod once;
 mod refusals;
+mod scarce;
 mod silence;
 mod stalls;
 
@@ -34,28 +36,35 @@ const CONNECTIONS: [(&str, Play); 9] = [
     ("a_slow_network_is_no_fault", silence::slow),
 ];
 
-/// Refusals that primaries of every setup can be brought to.
-const PRIMARIES: [(&str, Play); 7] = [
+/// Faults of servers and of holders of leases, to which every setup can be brought.
+const PRIMARIES: [(&str, Play); 11] = [
+    ("a_holder_that_stands_still_is_refused", holders::paused),
+    ("leases_outlive_the_runtime_of_their_holder", holders::runtime_gone),
     ("a_server_out_of_memory_is_told", refusals::out_of_memory),
     ("a_server_without_replicas_is_told", refusals::too_few_replicas),
+    ("a_refused_login_is_told", access::refused),
     ("a_denied_command_or_key_is_told", access::denied),
     ("a_rotated_password_is_told", access::rotated),
     ("a_paused_write_is_made_once", stalls::paused),
     ("scripts_are_taught_again_between_calls", contents::scripts_flushed_between),
     ("scripts_are_taught_again_within_a_batch", contents::scripts_flushed_within),
+    ("foreign_contents_are_told", contents::foreign),
 ];
 
 /// What would make others take over, or asks one server by its keys.
-const ALONE: [(&str, Play); 9] = [
+const ALONE: [(&str, Play); 12] = [
+    ("an_exhausted_pool_is_told", scarce::pool),
+    ("what_is_evicted_is_absent_and_a_lost_lease_is_told", scarce::evicted),
     ("what_promises_one_effect_has_one_after_resets", once::one_effect),
+    ("puts_and_removals_with_an_id_have_one_effect_after_resets", once::puts_and_removals),
+    ("leases_have_one_effect_after_resets", once::leases),
+    ("checkpoints_have_one_effect_after_resets", once::checkpoints),
     ("a_loading_server_is_told", refusals::loading),
     ("a_script_that_keeps_the_server_busy_is_told", refusals::busy),
     ("too_many_clients_are_told", refusals::too_many_clients),
-    ("a_refused_login_is_told", access::refused),
     ("a_pause_past_the_deadline_is_told", stalls::paused_too_long),
     ("a_frozen_server_is_waited_for", stalls::frozen),
     ("a_server_frozen_past_the_deadline_is_told", stalls::frozen_too_long),
-    ("foreign_contents_are_told", contents::foreign),
 ];
 
 /// The tests for one setup.

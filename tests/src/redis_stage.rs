@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 pub(crate) use chance::{Chance, effort};
 
 use crate::proxy::{Counts, Ending, Fault, Proxy};
-use crate::servers::{Node, Reply, Running, Servers, Setup};
+use crate::servers::{MASTER, Node, Reply, Running, Servers, Setup};
 
 /// How long anything may take on a slow and busy machine; only what is broken takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,6 +136,26 @@ impl Stage {
     pub(crate) fn admin_primaries(&self, words: &[&str]) -> Result<(), Failed> {
         for place in self.servers.primaries() {
             self.servers.admin(place, words)?.ok()?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command to the first primary that has its keys; it must succeed.
+    pub(crate) fn admin_owner(&self, words: &[&str]) -> Result<Reply, Failed> {
+        for place in self.servers.primaries() {
+            match self.servers.admin(place, words)? {
+                Reply::Error(text) if text.starts_with("MOVED") => {}
+                reply => return Ok(reply.ok()?),
+            }
+        }
+        Err("no primary has the keys".into())
+    }
+
+    /// Has the sentinels take a server that they do not reach for one that is there.
+    pub(crate) fn keep_primary(&self) -> Result<(), Failed> {
+        for sentinel in self.servers.sentinels() {
+            let words = ["SENTINEL", "SET", MASTER, "down-after-milliseconds", "600000"];
+            self.servers.admin(sentinel, &words)?.ok()?;
         }
         Ok(())
     }

@@ -1,21 +1,25 @@
 //! Resets after the server has applied what was asked, again and again: what promises one effect has one.
 
-use std::time::Duration;
+mod held;
+mod logged;
+mod threads;
 
 use libtest_mimic::Failed;
 use state_core::{
-    AcquireOptions, Acquired, Expiry, IncrementOptions, Key, OpId, OwnerId, StateBackend,
-    StateBackendExt, Transaction, WriteOp,
+    Expiry, IncrementOptions, Key, OpId, StateBackend, StateBackendExt, Transaction, WriteOp,
 };
-use state_redis::RedisBackend;
+use state_redis::{RedisBackend, RedisConfig};
 
 use crate::proxy::{Cut, Ending, Moment, Proxy};
 use crate::redis_stage::{Chance, Stage, effort, open, until_so, works_again};
 
+pub(super) use held::leases;
+pub(super) use logged::puts_and_removals;
+pub(super) use threads::checkpoints;
+
 /// Resets for each kind of call.
 const RESETS: usize = 60;
 const RESETS_SOAK: usize = 1_000;
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Cuts the connection when the next command has been executed and before its reply is whole.
 struct Saboteur<'a> {
@@ -24,7 +28,12 @@ struct Saboteur<'a> {
     done: u64,
 }
 
-impl Saboteur<'_> {
+impl<'a> Saboteur<'a> {
+    fn new(stage: &'a Stage, test: &str) -> Result<Self, Failed> {
+        let proxy = stage.proxies().next().ok_or("no proxy")?;
+        Ok(Self { proxy, chance: Chance::new(test)?, done: proxy.cuts_done() })
+    }
+
     async fn arm(&mut self, store: &RedisBackend) -> Result<(), Failed> {
         // Answered, so the connection is there and the next command is the one to cut.
         store.get("settled").await?;
@@ -41,27 +50,26 @@ impl Saboteur<'_> {
     }
 }
 
+/// Settings with which a call is sent again soon.
+fn soon(stage: &Stage) -> Result<RedisConfig, Failed> {
+    let mut config = stage.patient()?;
+    config.retry_base_delay_ms = 1;
+    Ok(config)
+}
+
 pub(super) fn one_effect(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
-        let mut config = stage.patient()?;
-        config.retry_base_delay_ms = 1;
-        let store = open(config).await?;
+        let store = open(soon(stage)?).await?;
         // The server knows all scripts, so that what is cut has been applied.
         works_again(&store).await?;
         let transact = store.as_transact().ok_or("no transactions")?;
         transact.transact(Transaction::new().op(WriteOp::increment("first", 1))).await?;
-        let leases = store.as_lease().ok_or("no leases")?;
-        let first = AcquireOptions::new(OwnerId::random(), MINUTE);
-        leases.acquire_lease(&Key::from("first"), first).await?;
-        let proxy = stage.proxies().next().ok_or("no proxy")?;
-        let chance = Chance::new("one_effect")?;
-        let mut saboteur = Saboteur { proxy, chance, done: proxy.cuts_done() };
+        let mut saboteur = Saboteur::new(stage, "one_effect")?;
         let resets = effort(RESETS, RESETS_SOAK);
         increments(&store, &mut saboteur, resets).await?;
         transactions(&store, &mut saboteur, resets).await?;
         compare_and_sets(&store, &mut saboteur, resets).await?;
         creations(&store, &mut saboteur, resets).await?;
-        acquisitions(&store, &mut saboteur, resets).await?;
         works_again(&store).await
     })
 }
@@ -137,28 +145,6 @@ async fn creations(
         saboteur.made().await?;
         assert!(created, "what was created is taken for somebody else's");
         assert!(!store.set_if_not_exists(key, "other", Expiry::Never).await?, "created twice");
-    }
-    Ok(())
-}
-
-async fn acquisitions(
-    store: &RedisBackend,
-    saboteur: &mut Saboteur<'_>,
-    resets: usize,
-) -> Result<(), Failed> {
-    let leases = store.as_lease().ok_or("no leases")?;
-    for number in 0..resets {
-        let name = Key::from(format!("lease:{number}"));
-        let (mine, other) = (OwnerId::random(), OwnerId::random());
-        let ask = |owner| leases.acquire_lease(&name, AcquireOptions::new(owner, MINUTE));
-        saboteur.arm(store).await?;
-        let Acquired::Granted(grant) = ask(mine).await? else {
-            return Err("held by somebody else".into());
-        };
-        saboteur.made().await?;
-        let state = leases.read_lease(&name).await?.ok_or("the lease is lost")?;
-        assert_eq!((state.owner, state.token), (mine, grant.token), "granted twice");
-        assert!(matches!(ask(other).await?, Acquired::Held { .. }), "two hold it");
     }
     Ok(())
 }
