@@ -1,4 +1,7 @@
-//! Single-key histories of several callers on real servers, with resets injected, judged for linearizability.
+//! Single-key histories of several callers on real servers, with resets injected or another server taking over, judged for
+//! linearizability.
+
+mod failover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,46 +14,68 @@ use state_core::{
 };
 use state_redis::RedisBackend;
 
-use crate::proxy::{Cut, Ending, Moment};
-use crate::redis_stage::{Chance, Stage, effort, open, shared, trial};
+use crate::proxy::{Cut, Ending, Moment, Proxy};
+use crate::redis_stage::{Chance, Stage, effort, open, shared, trial, until};
 use crate::servers::Setup;
 
-const HISTORIES: usize = 300;
-const HISTORIES_SOAK: usize = 5_000;
 const CALLERS: u64 = 4;
-const ROUNDS: u64 = 7;
-/// What a history of this size never needs, unless it is far from linearizable.
+/// What a history never needs, unless it is far from linearizable.
 const CONFIGURATIONS_MAX: usize = 1_000_000;
+/// The same for one that is wrong: all orders would have to be tried, which are many where answers are unknown.
+const WRONG_MAX: usize = 20_000;
+
+/// What is recorded: how many histories, in everyday runs and in long ones; how many calls each caller makes in one, and
+/// how often connections are reset meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    histories: usize,
+    histories_soak: usize,
+    rounds: u64,
+    cuts: u64,
+}
+
+/// 28 calls.
+const SHORT: Plan = Plan { histories: 300, histories_soak: 5_000, rounds: 7, cuts: 1 };
+/// 1,000 calls.
+const LONG: Plan = Plan { histories: 3, histories_soak: 50, rounds: 250, cuts: 4 };
+
+/// 200 histories.
+const LONG_PARTS_SOAK: usize = 4;
 
 /// The tests for one setup.
 pub fn trials(setup: Setup) -> Vec<Trial> {
-    vec![trial("history::calls_on_one_key_are_linearizable_across_resets", setup, judged)]
+    if setup == Setup::Sentinel {
+        let name = "history::calls_on_one_key_are_linearizable_across_a_failover";
+        return vec![trial(name, setup, failover::judged)];
+    }
+    let short = "history::calls_on_one_key_are_linearizable_across_resets";
+    let mut trials = vec![trial(short, setup, |stage| judged(stage, SHORT))];
+    let long = "history::a_thousand_calls_on_one_key_are_linearizable";
+    trials.push(trial(long, setup, |stage| judged(stage, LONG)));
+    // As many again as one test has time for.
+    for part in 2..=effort(1, LONG_PARTS_SOAK) {
+        trials.push(trial(&format!("{long}, part {part}"), setup, |stage| judged(stage, LONG)));
+    }
+    trials
 }
 
-fn judged(stage: &Stage) -> Result<(), Failed> {
+fn cuts_done(stage: &Stage) -> u64 {
+    stage.proxies().map(Proxy::cuts_done).sum()
+}
+
+fn judged(stage: &Stage, plan: Plan) -> Result<(), Failed> {
     stage.run(async {
         let mut config = stage.patient()?;
         config.retry_base_delay_ms = 1;
         let store = open(config).await?;
         let mut chance = Chance::new("histories")?;
         let (mut cuts, mut unknown, mut rejected) = (0, 0, 0);
-        for number in 0..effort(HISTORIES, HISTORIES_SOAK) {
-            let before: u64 = stage.proxies().map(crate::proxy::Proxy::cuts_done).sum();
-            for proxy in stage.proxies() {
-                proxy.cut(any_cut(&mut chance));
-            }
-            let calls = record(&store, number, &mut chance).await?;
-            cuts += stage.proxies().map(crate::proxy::Proxy::cuts_done).sum::<u64>() - before;
+        for number in 0..effort(plan.histories, plan.histories_soak) {
+            let before = cuts_done(stage);
+            let calls = record(stage, &store, plan, number, &mut chance).await?;
+            cuts += cuts_done(stage) - before;
             unknown += calls.iter().filter(|call| call.answer == Answer::Unknown).count();
-            match check(&calls, CONFIGURATIONS_MAX) {
-                Verdict::Linearizable => {}
-                other => return Err(format!("history {number}: {other:?}\n{calls:#?}").into()),
-            }
-            for wrong in wrong_histories(&calls) {
-                rejected += 1;
-                let verdict = check(&wrong, CONFIGURATIONS_MAX);
-                assert!(matches!(verdict, Verdict::Violation(_)), "a wrong history: {verdict:?}");
-            }
+            rejected += judge(number, &calls)?;
         }
         assert!(cuts > 0 && unknown > 0, "{cuts} resets and {unknown} unknown answers");
         assert!(rejected > 0, "no history was made wrong");
@@ -58,18 +83,42 @@ fn judged(stage: &Stage) -> Result<(), Failed> {
     })
 }
 
-fn any_cut(chance: &mut Chance) -> Cut {
-    let moment = chance.pick(&Moment::ALL).unwrap_or(Moment::BeforeReply);
-    let ending = chance.pick(&[Ending::Reset, Ending::Close]).unwrap_or(Ending::Reset);
-    Cut::reset(1 + chance.below(CALLERS * ROUNDS), moment).with_ending(ending)
+/// The history must be linearizable, and what is made wrong of it must not. How many wrong ones were rejected: where many
+/// answers are unknown, the search may be given up before all is tried.
+fn judge(number: usize, calls: &[Call]) -> Result<u64, Failed> {
+    match check(calls, CONFIGURATIONS_MAX) {
+        Verdict::Linearizable => {}
+        other => return Err(format!("history {number}: {other:?}\n{calls:#?}").into()),
+    }
+    let verdicts = wrong_histories(calls).into_iter().map(|wrong| check(&wrong, WRONG_MAX));
+    let mut rejected = 0;
+    for verdict in verdicts {
+        assert_ne!(verdict, Verdict::Linearizable, "a wrong history");
+        rejected += u64::from(matches!(verdict, Verdict::Violation(_)));
+    }
+    Ok(rejected)
 }
 
-/// Several callers of one new key, all at once.
+fn any_cut(plan: Plan, chance: &mut Chance) -> Cut {
+    let moment = chance.pick(&Moment::ALL).unwrap_or(Moment::BeforeReply);
+    let ending = chance.pick(&[Ending::Reset, Ending::Close]).unwrap_or(Ending::Reset);
+    Cut::reset(1 + chance.below(CALLERS * plan.rounds / plan.cuts), moment).with_ending(ending)
+}
+
+/// Several callers of one new key, all at once, while connections are reset.
 async fn record(
+    stage: &Stage,
     store: &RedisBackend,
+    plan: Plan,
     number: usize,
     chance: &mut Chance,
 ) -> Result<Vec<Call>, Failed> {
+    let arm = |chance: &mut Chance| {
+        for proxy in stage.proxies() {
+            proxy.cut(any_cut(plan, chance));
+        }
+    };
+    arm(chance);
     let time = Arc::new(AtomicU64::new(1));
     let callers = (0..CALLERS).map(|task| {
         let caller = Caller {
@@ -80,9 +129,20 @@ async fn record(
             task,
             seen: None,
         };
-        tokio::spawn(caller.calls())
+        tokio::spawn(caller.calls(plan.rounds))
     });
     let callers: Vec<_> = callers.collect();
+    let (mut met, mut left) = (cuts_done(stage), plan.cuts - 1);
+    until("all callers are done", || {
+        let done = cuts_done(stage);
+        if done > met && left > 0 {
+            (met, left) = (done, left - 1);
+            arm(chance);
+        }
+        let ended = callers.iter().all(tokio::task::JoinHandle::is_finished).then_some(());
+        async move { ended }
+    })
+    .await?;
     let mut calls = Vec::new();
     for caller in callers {
         calls.extend(caller.await??);
@@ -122,9 +182,9 @@ struct Caller {
 }
 
 impl Caller {
-    async fn calls(mut self) -> Result<Vec<Call>, Error> {
+    async fn calls(mut self, rounds: u64) -> Result<Vec<Call>, Error> {
         let mut calls = Vec::new();
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let value = 1 + round * CALLERS + self.task;
             let action = match (self.chance.below(10), self.seen) {
                 (0..=2, _) => Action::Get,

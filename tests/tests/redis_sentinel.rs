@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Reply, Servers, Setup, wait_until};
-use state_tests::{redis_failover, redis_faults, redis_messages, redis_sound, redis_watch};
+use state_tests::{
+    redis_failover, redis_faults, redis_histories, redis_messages, redis_sound, redis_watch,
+};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
@@ -14,6 +16,7 @@ fn main() -> ExitCode {
     trials.extend(redis_sound::trials(Setup::Sentinel));
     trials.extend(redis_faults::trials(Setup::Sentinel));
     trials.extend(redis_failover::trials(Setup::Sentinel));
+    trials.extend(redis_histories::trials(Setup::Sentinel));
     trials.extend(redis_messages::trials(Setup::Sentinel));
     trials.extend(redis_watch::trials(Setup::Sentinel));
     trials.push(
