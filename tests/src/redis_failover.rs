@@ -6,6 +6,7 @@ mod listings;
 mod load;
 mod moves;
 mod pages;
+mod partition;
 mod primaries;
 mod slots;
 mod threads;
@@ -39,6 +40,9 @@ const SLOTS: [(&str, Play); 6] = [
     ("copies_of_a_thread_are_whole_while_its_slot_moves", threads::copies),
     ("pages_of_a_hash_see_every_field_when_its_slot_moves", pages::fields),
 ];
+/// Where all that the servers say to each other goes through proxies, which is not so for the nodes of a cluster.
+const PARTITION: (&str, Play) =
+    ("an_isolated_primary_is_told_by_its_replicas_alone", partition::isolated);
 /// In a cluster where a primary without slots stays one.
 const NEW_NODE: &str = "listings_see_the_keys_of_a_slot_that_moves_to_a_new_node";
 const STAYS: &[(&str, &str)] = &[("cluster-allow-replica-migration", "no")];
@@ -52,7 +56,9 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     };
     let mut trials: Vec<Trial> = match setup {
         Setup::Replica => return REPLICAS.iter().map(named).collect(),
-        Setup::Sentinel => PRIMARIES.iter().chain(&THREADS).map(named).collect(),
+Setup::Sentinel => {
+            PRIMARIES.iter().chain(&THREADS).chain(&[PARTITION]).map(named).collect()
+        }
         Setup::Cluster => PRIMARIES.iter().chain(&SLOTS).map(named).collect(),
         _ => return Vec::new(),
     };
