@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask bench                  which benchmarks there are
   cargo xtask bench local --quick    the embedded stores, in about a minute
-  cargo xtask bench redis --quick    the Redis driver on servers that are started for it, in about two minutes
+  cargo xtask bench redis --quick    the Redis driver on servers that are started for it, in about three minutes
   cargo xtask bench redis --url redis://host
                                      the same on a server that runs already
   cargo xtask bench checkpoints --quick

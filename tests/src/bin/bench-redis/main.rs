@@ -6,6 +6,7 @@
 mod batches;
 mod cluster;
 mod compare;
+mod failover;
 mod ground;
 mod growth;
 mod interference;
@@ -26,6 +27,7 @@ const PARTS: [&str; 8] =
     ["point", "pool", "outside", "large", "batches", "compare", "interference", "silence"];
 const GROWTH: &str = "growth";
 const CLUSTER: &str = "cluster";
+const FAILOVER: &str = "failover";
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +36,7 @@ fn main() -> Outcome<()> {
     let given = std::env::var("STATE_REDIS_URL").ok();
     let is_cluster = given.as_ref().map(|url| url.contains("+cluster://"));
     let wanted = |part: &str| only.is_none_or(|only| only == part);
-    let parts = [PARTS.as_slice(), &[GROWTH, CLUSTER]].concat();
+    let parts = [PARTS.as_slice(), &[GROWTH, CLUSTER, FAILOVER]].concat();
     if let Some(only) = only.filter(|only| !parts.contains(&only.as_str())) {
         return Err(format!("there is no part `{only}`: {}", parts.join(", ")).into());
     }
@@ -60,6 +62,11 @@ fn main() -> Outcome<()> {
         let measured = Ground::start(Setup::Cluster, pace)
             .and_then(|ground| runtime.block_on(cluster::figures(&ground)));
         report.add(CLUSTER, measured);
+    }
+    if given.is_some() {
+        say("not measured: a failover, because given servers are not killed");
+    } else if wanted(FAILOVER) {
+        report.add(FAILOVER, runtime.block_on(failover::figures(pace)));
     }
     bench::finish("redis", &report.figures, &report.curves)?;
     if report.failed.is_empty() {
