@@ -20,6 +20,9 @@ const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
 /// What the names of the tests of the servers themselves begin with.
 const HARNESS: &str = "harness";
 
+/// The clause about writes that wait for the disk, which servers can do from version 7.2 on.
+const SYNCED: &str = "kv.acks.fsync.reached";
+
 /// The most failed tests that have a second try.
 const REPEATED_MAX: usize = 3;
 
@@ -127,8 +130,16 @@ fn run(
         if let Some(translator) = &translator {
             translator.apply(&mut command);
         }
-        let mut tally = Tally::default();
-        let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;
+        let (mut tally, mut synced) = (Tally::default(), None);
+        let status = process::run_watched(&mut command, |line| {
+            tally.see_test_line(line);
+            synced = see_synced(synced, line);
+        })?;
+        if synced == Some(false) {
+            tally.not_checked(
+                "writes that wait for the disk: no server knows `WAITAOF` (7.2, with an append-only file)",
+            );
+        }
         tally.close(&process::line(&command), status);
         Ok::<_, Failure>(tally)
     };
@@ -137,6 +148,14 @@ fn run(
         repeat(&mut tally, &run_only)?;
     }
     Ok(tally)
+}
+
+/// Whether a server has synced a write when it was asked to; `None` where no test has asked.
+fn see_synced(before: Option<bool>, line: &str) -> Option<bool> {
+    if !line.contains(SYNCED) {
+        return before;
+    }
+    Some(before == Some(true) || !line.ends_with("ignored"))
 }
 
 /// Runs the tests that failed once more, one after the other, if they are few.
@@ -177,6 +196,19 @@ mod tests {
         assert_eq!(without_kind("[redis on one server]      kv.get.absent"), "kv.get.absent");
         assert_eq!(without_kind("faults::reset"), "faults::reset");
         assert_eq!(without_kind("                           faults::reset"), "faults::reset");
+    }
+
+    #[test]
+    fn what_no_server_could_sync_is_not_checked() {
+        let ignored =
+            "test [redis standalone: needs ack-fsync]  kv.acks.fsync.reached  ... ignored";
+        let passed = "test [redis tls]  kv.acks.fsync.reached  ... ok";
+        let other = "test [redis tls]  kv.get.absent  ... ok";
+        let of = |lines: &[&str]| lines.iter().fold(None, |seen, line| see_synced(seen, line));
+        assert_eq!(of(&[other]), None);
+        assert_eq!(of(&[ignored, other, ignored]), Some(false));
+        assert_eq!(of(&[passed, ignored]), Some(true));
+        assert_eq!(of(&[ignored, passed]), Some(true));
     }
 
     fn failed(names: &[&str]) -> Tally {
