@@ -151,6 +151,8 @@ fn gone_bad(stage: &Stage) -> Result<(), Failed> {
             is_told(stage, store.get("k").await, says)?;
             is_told(stage, exclusive(&store).await, says)?;
             show(stage, "server")?;
+            // A connection that was begun before may still be refused.
+            works_again(&store).await?;
             assert_eq!(store.get("k").await?.as_deref(), Some(b"2".as_slice()), "what was refused");
             assert!(!store.contains("exclusive").await?, "a refused write was applied");
             works(&store).await?;
