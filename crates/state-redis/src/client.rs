@@ -60,7 +60,7 @@ impl Client {
         let retry = Retry::new(config, Arc::new(SystemClock::new()));
         let shared = Shared { topology, retry, turn: 0.into(), hubs: Hubs::default() };
         let client = Self { shared: Arc::new(shared) };
-        let mut call = client.shared.retry.call("connect", Repeat::Safe, std::time::Duration::ZERO);
+        let mut call = client.shared.retry.call("connect", Repeat::Safe);
         loop {
             let limit = call.remaining();
             let opened = tokio::time::timeout(limit, client.open()).await;

@@ -116,16 +116,14 @@ impl Retry {
         }
     }
 
-    /// Begins a call, whose deadline runs from now. `blocks_for` is how long the server may hold
-    /// the request back before it answers; the deadline is that much later.
-    pub(crate) fn call(&self, op: &'static str, repeat: Repeat, blocks_for: Duration) -> Call<'_> {
+    /// Begins a call, whose deadline runs from now.
+    pub(crate) fn call(&self, op: &'static str, repeat: Repeat) -> Call<'_> {
         self.budget.deposit();
-        let timeout = self.call_timeout.saturating_add(blocks_for);
         Call {
             retry: self,
             op,
             repeat,
-            deadline: self.clock.monotonic().saturating_add(timeout),
+            deadline: self.clock.monotonic().saturating_add(self.call_timeout),
             retries: 0,
             waits: 0,
             hops: 0,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use state_core::{AcksReached, Result};
@@ -17,7 +16,7 @@ pub(crate) enum Lane {
     Point,
     /// The shared connection for large values and long batches, so that they delay nobody else.
     Bulk,
-    /// A connection of its own for as long as the request takes: `WAIT`, blocking reads.
+    /// A connection of its own for as long as the request takes: `WAIT`, `WAITAOF`.
     Exclusive,
 }
 
@@ -100,9 +99,6 @@ pub(crate) struct Request {
     pub(crate) role: Role,
     pub(crate) lane: Lane,
     pub(crate) repeat: Repeat,
-    /// How long the server may hold it back before answering (a blocking read, `WAIT`), on top of
-    /// the deadline that every call has.
-    pub(crate) blocks_for: Option<Duration>,
     pub(crate) wait: Option<Wait>,
     pub(crate) body: Body,
 }
@@ -117,7 +113,6 @@ impl Request {
             role: Role::Primary,
             lane: Lane::Point,
             repeat: Repeat::OnlyIfNotApplied,
-            blocks_for: None,
             wait: None,
             body,
         }
@@ -148,13 +143,6 @@ impl Request {
         if wait.is_some() {
             self.lane = Lane::Exclusive;
         }
-        self
-    }
-
-    /// Says how long the server may hold it back before answering.
-    #[expect(dead_code, reason = "for following changes and publish/subscribe, which come next")]
-    pub(crate) fn with_blocks_for(mut self, blocks_for: Duration) -> Self {
-        self.blocks_for = Some(blocks_for);
         self
     }
 }

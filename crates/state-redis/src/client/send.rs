@@ -24,7 +24,6 @@ pub(super) struct Aim {
     pub(super) role: Role,
     pub(super) lane: Lane,
     pub(super) repeat: Repeat,
-    blocks_for: Duration,
     wait: Option<Wait>,
 }
 
@@ -78,11 +77,10 @@ impl Client {
     /// Those of the table of failures, with the operation, the number of attempts and what is
     /// known of the outcome. A pipeline fails as a whole only when nothing of it was answered.
     pub(crate) async fn call(&self, request: Request, tally: &mut Tally) -> Result<Answered> {
-        let Request { op, target, role, lane, repeat, blocks_for, wait, body } = request;
-        let blocks_for = blocks_for.unwrap_or_default();
-        let mut aim = Aim { op, target, role, lane, repeat, blocks_for, wait };
+        let Request { op, target, role, lane, repeat, wait, body } = request;
+        let mut aim = Aim { op, target, role, lane, repeat, wait };
         let mut batch = Batch::new(body);
-        let mut call = self.shared.retry.call(op, repeat, blocks_for);
+        let mut call = self.shared.retry.call(op, repeat);
         let mut progress = Progress::default();
         match batch.single() {
             // By far the most requests are one command that is answered at once.
@@ -196,7 +194,7 @@ impl Client {
         progress: &mut Progress,
     ) -> Result<Value, Trouble> {
         let connection = self.connection(aim, call, &Way::Routed, &mut progress.used).await?;
-        let limit = self.limit(aim, call);
+        let limit = self.limit(call);
         connection.one(command, limit).await.map_err(|trouble| {
             progress.tally.wrote(1);
             progress.lost(trouble)
@@ -216,7 +214,7 @@ impl Client {
         }
         let connection = self.connection(aim, call, way, &mut progress.used).await?;
         progress.tally.wrote(commands.len());
-        let limit = self.limit(aim, call);
+        let limit = self.limit(call);
         Ok((connection.many(commands, limit).await?, None))
     }
 
@@ -235,12 +233,12 @@ impl Client {
         progress.used = Some(Used { node, by: By::Exclusive(connection.server_id()) });
         if aim.wait == Some(Wait::Disk) {
             progress.tally.wrote(1);
-            let limit = self.limit(aim, call);
+            let limit = self.limit(call);
             let checked = tokio::time::timeout(limit, acknowledge::check_disk(&mut connection));
             // Nothing was written yet, whatever became of the question.
             checked.await.map_err(|_| Fault::ConnectTimeout)??;
         }
-        let limit = self.limit(aim, call);
+        let limit = self.limit(call);
         let Some(wait) = aim.wait else {
             progress.tally.wrote(commands.len());
             let answers = tokio::time::timeout(limit, connection.many(commands)).await;
@@ -320,10 +318,9 @@ impl Client {
     }
 
     /// How long one try may take.
-    fn limit(&self, aim: &Aim, call: &Call<'_>) -> Duration {
+    fn limit(&self, call: &Call<'_>) -> Duration {
         let config = self.shared.topology.connector().config();
-        let limit = config.attempt_timeout().saturating_add(aim.blocks_for);
-        limit.min(call.remaining())
+        config.attempt_timeout().min(call.remaining())
     }
 }
 
