@@ -9,6 +9,7 @@ use deadpool::managed;
 use deadpool_redis::{Manager, Timeouts};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 use super::handshake;
 use super::{Purpose, Trouble};
@@ -28,13 +29,30 @@ const WRONG_ROLE: &str = "the server is not the primary";
 /// write has to be ended.
 type Numbers = Mutex<BTreeMap<Instant, Option<i64>>>;
 
-/// The pools of one node, one for each runtime that uses them.
+/// The pool of one runtime.
+#[derive(Debug)]
+struct Owned {
+    runtime: tokio::runtime::Id,
+    pool: Pool,
+    /// A task that does nothing and ends with the runtime.
+    alive: AbortHandle,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.alive.abort();
+        self.pool.close();
+    }
+}
+
+/// The pools of one node, one for each runtime that uses them; those of runtimes that have ended
+/// are dropped.
 #[derive(Debug)]
 pub(crate) struct ExclusivePools {
     config: Arc<RedisConfig>,
     address: Address,
     purpose: Purpose,
-    pools: Mutex<Vec<(tokio::runtime::Id, Pool)>>,
+    pools: Mutex<Vec<Owned>>,
     numbers: Arc<Numbers>,
 }
 
@@ -69,16 +87,16 @@ impl ExclusivePools {
 
     /// Closes every connection that is free, and the others when they are given back.
     pub(crate) fn reset(&self) {
-        for (_, pool) in std::mem::take(&mut *self.pools.lock()) {
-            pool.close();
-        }
+        drop(std::mem::take(&mut *self.pools.lock()));
     }
 
     fn pool(&self, runtime: &Handle) -> Result<Pool, Trouble> {
         let mut pools = self.pools.lock();
         let id = runtime.id();
-        if let Some((_, pool)) = pools.iter().find(|(owner, _)| *owner == id) {
-            return Ok(pool.clone());
+        // A runtime that begins may have the number of one that has ended.
+        pools.retain(|owned| !owned.alive.is_finished());
+        if let Some(owned) = pools.iter().find(|owned| owned.runtime == id) {
+            return Ok(owned.pool.clone());
         }
         let pool = self.build()?;
         let least = usize::try_from(self.config.pool_size_min).unwrap_or(usize::MAX);
@@ -90,7 +108,8 @@ impl ExclusivePools {
                 drop(made);
             });
         }
-        pools.push((id, pool.clone()));
+        let alive = runtime.spawn(std::future::pending::<()>()).abort_handle();
+        pools.push(Owned { runtime: id, pool: pool.clone(), alive });
         Ok(pool)
     }
 
@@ -282,5 +301,29 @@ impl redis::io::AsyncDNSResolver for Host {
             let found: Vec<_> = tokio::net::lookup_host((self.0.as_str(), port)).await?.collect();
             Ok(Box::new(found.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send>)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pools_of_runtimes_that_have_ended_are_dropped() {
+        let config = Arc::new(RedisConfig::default());
+        let pools = ExclusivePools::new(config, Address::tcp("10.0.0.1", 1), Purpose::Any);
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let lasting = runtime().unwrap();
+        let first = pools.pool(lasting.handle()).unwrap();
+        for _ in 0..3 {
+            let short = runtime().unwrap();
+            let pool = pools.pool(short.handle()).unwrap();
+            assert!(!pool.is_closed());
+            drop(short);
+            pools.pool(lasting.handle()).unwrap();
+            assert!(pool.is_closed(), "a pool of a runtime that has ended");
+            assert_eq!(pools.pools.lock().len(), 1);
+        }
+        assert!(!first.is_closed());
     }
 }
