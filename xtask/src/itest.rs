@@ -68,7 +68,11 @@ const SETUPS: &[Setup] = &[
     }),
     server("tls", "a server with TLS and users", |arguments| servers::run_one("tls", arguments)),
     server("valkey", "one Valkey server", |arguments| servers::run_one("valkey", arguments)),
-    server("docker", "all setups of Redis servers, as containers", servers::run_in_containers),
+    server(
+        "docker",
+        "all setups of Redis and Valkey servers, as containers",
+        servers::run_in_containers,
+    ),
 ];
 
 const CRASH: &str = "crash";

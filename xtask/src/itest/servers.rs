@@ -16,6 +16,9 @@ const VALKEY: &str = "valkey";
 const ALLOCATIONS: &str = "redis_allocations";
 /// What the setup `docker` uses if it can be pulled, the same as the tests and `docker/` do.
 const PINNED_IMAGE: &str = "redis:7.2.7-bookworm";
+/// The same for Valkey, and what `cargo xtask image --valkey` builds.
+const PINNED_VALKEY_IMAGE: &str = "valkey/valkey:8.0.2-bookworm";
+const LOCAL_VALKEY_IMAGE: &str = "state-valkey-test:latest";
 
 /// What the names of the tests of the servers themselves begin with.
 const HARNESS: &str = "harness";
@@ -34,15 +37,23 @@ const FROM: &str = "STATE_REDIS_FROM";
 const SOAK: &str = "STATE_SOAK";
 const SEED: &str = "STATE_SEED";
 
-/// All setups. Valkey is left out, and told to be, where there is no `valkey-server`.
+/// All setups. Valkey is left out, and told to be, where there is neither a `valkey-server` nor an image of one.
 pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
-    let with_valkey = process::succeeds(Command::new("valkey-server").arg("--version"));
-    let setups = SETUPS.iter().copied().filter(|setup| *setup != VALKEY || with_valkey);
-    let mut tally = run(&setups.collect::<Vec<_>>(), arguments, &arguments.rest, &[])?;
+    let local = process::succeeds(Command::new("valkey-server").arg("--version"));
+    let may_contain = std::env::var(FROM).map_or(true, |from| from == "docker");
+    let with_valkey = local || (may_contain && engine_answers() && has_valkey_image());
+    let mut tally = run(&setups(with_valkey), arguments, &arguments.rest, &[])?;
     if !with_valkey {
-        tally.not_checked("valkey: no valkey-server here; `cargo xtask itest valkey` says more");
+        tally.not_checked(
+            "valkey: no valkey-server and no image of one here; `cargo xtask itest valkey` says more",
+        );
     }
     Ok(tally)
+}
+
+/// All setups, with or without Valkey.
+fn setups(with_valkey: bool) -> Vec<&'static str> {
+    SETUPS.into_iter().filter(|setup| *setup != VALKEY || with_valkey).collect()
 }
 
 /// One setup.
@@ -70,7 +81,8 @@ pub(super) fn run_harness_in_containers(arguments: &Arguments) -> Result<Tally, 
     containers(arguments, &rest)
 }
 
-/// All setups of Redis as containers; without a registry in an image that is built for it.
+/// All setups as containers; those of Redis without a registry in an image that is built for it. Valkey is left out, and told
+/// to be, where no image of it is here or can be pulled.
 pub(super) fn run_in_containers(arguments: &Arguments) -> Result<Tally, Failure> {
     if !engine_answers() {
         return Err(Failure::tool(
@@ -94,14 +106,33 @@ fn containers(arguments: &Arguments, rest: &[String]) -> Result<Tally, Failure> 
             image::build_redis()?
         }
     };
-    let setups: Vec<_> = SETUPS.into_iter().filter(|setup| *setup != VALKEY).collect();
+    let with_valkey = has_valkey_image();
     let variables = [(FROM, "docker".to_owned()), (IMAGE, image)];
-    run(&setups, arguments, rest, &variables)
+    let mut tally = run(&setups(with_valkey), arguments, rest, &variables)?;
+    if !with_valkey {
+        tally.not_checked(format!(
+            "valkey in containers: {PINNED_VALKEY_IMAGE} is not here and cannot be pulled, and \
+             `cargo xtask image --valkey` has built no other"
+        ));
+    }
+    Ok(tally)
+}
+
+/// Whether the tests find an image of Valkey, in the order in which they look.
+fn has_valkey_image() -> bool {
+    has(PINNED_VALKEY_IMAGE) || has(LOCAL_VALKEY_IMAGE) || pulls(PINNED_VALKEY_IMAGE)
+}
+
+fn has(image: &str) -> bool {
+    process::succeeds(Command::new("docker").args(["image", "inspect", image]))
 }
 
 fn has_or_pulls(image: &str) -> bool {
-    process::succeeds(Command::new("docker").args(["image", "inspect", image]))
-        || process::succeeds(Command::new("docker").args(["pull", "--quiet", image]))
+    has(image) || pulls(image)
+}
+
+fn pulls(image: &str) -> bool {
+    process::succeeds(Command::new("docker").args(["pull", "--quiet", image]))
 }
 
 fn run(
