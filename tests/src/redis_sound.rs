@@ -39,7 +39,11 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
         Setup::Sentinel => EVERYWHERE.into_iter().map(named).collect(),
         Setup::Replica => {
             let name = "sound::a_replica_without_its_primary_says_so";
-            vec![trial_with(name, setup, NO_STALE_DATA, replicas::refuse)]
+            let demoted = "sound::a_replica_is_not_taken_for_the_primary";
+            vec![
+                trial_with(name, setup, NO_STALE_DATA, replicas::refuse),
+                trial(demoted, setup, replicas::demoted),
+            ]
         }
         _ => Vec::new(),
     }

@@ -146,7 +146,7 @@ impl Topology {
     async fn discover(self: &Arc<Self>) -> Result<Routes, Trouble> {
         match &self.connector.config().topology {
             config::Topology::Standalone { address, replicas } => {
-                let primary = self.node(address, Purpose::Any);
+                let primary = self.node(address, Purpose::Primary);
                 let replicas = replicas.iter().filter(|_| self.reads_from_replicas());
                 let replicas = replicas.map(|address| self.node(address, Purpose::Any)).collect();
                 Ok(Routes::single(Shard { primary, replicas }))

@@ -52,8 +52,63 @@ async fn the_greeting_logs_in_chooses_the_database_and_gives_the_name() {
     let greeting = mock.seen();
     assert_eq!(
         greeting,
-        ["AUTH user secret", "SELECT 3", "CLIENT SETNAME state", "CLIENT ID", "PING"]
+        ["AUTH user secret", "SELECT 3", "CLIENT SETNAME state", "CLIENT ID", "ROLE", "PING"]
     );
+}
+
+const REPLICA: &str = "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$9\r\nconnected\r\n:0\r\n";
+
+#[tokio::test]
+async fn a_lone_server_that_is_no_primary_is_refused_and_the_error_says_what_to_do() {
+    let mock = Mock::start(|command, _| match command[0].as_str() {
+        "ROLE" => Act::Say(REPLICA.into()),
+        _ => Act::Usual,
+    })
+    .await;
+    let mut config = config(&mock);
+    config.retries = 1;
+    let error = Client::connect(&config).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
+    assert_eq!(error.attempts(), 2, "its name may lead to another one soon");
+    assert!(error.to_string().contains("its address has to be given"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lone_server_that_is_demoted_is_left_when_it_refuses_a_write() {
+    let demoted = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mock = Mock::start({
+        let demoted = Arc::clone(&demoted);
+        move |command, _| match (command[0].as_str(), demoted.load(Ordering::SeqCst)) {
+            ("ROLE", true) => Act::Say(REPLICA.into()),
+            ("INCR", true) => Act::Say("-READONLY You can't write.\r\n".into()),
+            _ => Act::Usual,
+        }
+    })
+    .await;
+    let mut config = config(&mock);
+    config.retries = 2;
+    let client = Client::connect(&config).await.unwrap();
+    demoted.store(true, Ordering::SeqCst);
+    for request in [incr(), get("k"), incr().with_lane(Lane::Exclusive)] {
+        let error = client.send(request).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied));
+        assert!(error.to_string().contains("not the primary"), "{error}");
+    }
+    demoted.store(false, Ordering::SeqCst);
+    assert_eq!(text(client.send(get("k")).await), "k");
+}
+
+#[tokio::test]
+async fn a_lone_server_that_does_not_tell_its_role_is_taken_for_the_primary() {
+    for refusal in ["-NOPERM this user\r\n", "-ERR unknown command 'ROLE'\r\n"] {
+        let mock = Mock::start(move |command, _| match command[0].as_str() {
+            "ROLE" => Act::Say(refusal.into()),
+            _ => Act::Usual,
+        })
+        .await;
+        let client = Client::connect(&config(&mock)).await.unwrap();
+        assert_eq!(text(client.send(get("k")).await), "k");
+    }
 }
 
 #[tokio::test]

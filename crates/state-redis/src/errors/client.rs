@@ -71,8 +71,6 @@ pub(crate) enum Fault {
     NoNode,
     /// Another server than expected: a replica where the primary should be.
     WrongRole,
-    /// Too many redirections for one call.
-    RedirectLoop,
     /// The library refuses the configuration.
     Config,
     /// The store was closed.

@@ -168,7 +168,6 @@ const FAULTS: &[(Fault, Kind, Outcome, RetryClass)] = &[
     (Fault::NoPrimary, Kind::Unavailable, NO, Refresh),
     (Fault::NoNode, Kind::Unavailable, NO, Refresh),
     (Fault::WrongRole, Kind::Unavailable, NO, Refresh),
-    (Fault::RedirectLoop, Kind::Unavailable, NO, Refresh),
     (Fault::Config, Kind::Invalid, NO, Never),
     (Fault::Closed, Kind::Closed, NO, Never),
     (Fault::Library, Kind::Internal, UNKNOWN, Never),

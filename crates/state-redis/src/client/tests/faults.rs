@@ -113,7 +113,7 @@ async fn an_idle_connection_that_is_closed_costs_the_next_call_nothing() {
 async fn a_call_has_a_deadline_of_its_own() {
     // The server reads everything and answers nothing: not even a fresh connection.
     let mock = Mock::start(|command, state| match command[0].as_str() {
-        "PING" | "CLIENT" if state.connections.load(Ordering::SeqCst) == 1 => Act::Usual,
+        "PING" | "CLIENT" | "ROLE" if state.connections.load(Ordering::SeqCst) == 1 => Act::Usual,
         _ => Act::FallSilent,
     })
     .await;

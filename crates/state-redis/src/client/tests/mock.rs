@@ -175,6 +175,7 @@ fn usual(command: &[String], id: usize, state: &State) -> String {
         }
         ["CLIENT", "LIST", ..] => bulk("id=1 flags=N db=0\n"),
         ["INCR", _] => format!(":{}\r\n", state.increments.fetch_add(1, Ordering::SeqCst) + 1),
+        ["ROLE"] => "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".into(),
         ["GET", key] => bulk(key),
         ["PING", text] => bulk(text),
         _ => "+OK\r\n".into(),
