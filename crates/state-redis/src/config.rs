@@ -14,6 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use state_core::{Limits, Result};
 
+use crate::frame::FORMAT_MAX;
+
 pub use address::Address;
 pub use builder::RedisConfigBuilder;
 pub use secret::Secret;
@@ -64,6 +66,10 @@ pub struct RedisConfig {
     pub default_lifetime_ms: Option<u64>,
     /// The largest value in bytes. Default: 64 MiB.
     pub value_bytes_max: usize,
+    /// The number of the format in which entries are written, so that readers of an earlier version
+    /// understand them while a roll-out lasts; every known format is read whatever this says. There
+    /// is one so far. Default: 1.
+    pub write_format: u32,
     /// Lets transactions span partitions where the setup can; never in a cluster. Default: no.
     pub cross_partition: bool,
     /// Lets reads with `Consistency::Eventual` go to replicas. Default: yes.
@@ -234,6 +240,7 @@ impl Default for RedisConfig {
             default_lifetime_ms: None,
             value_bytes_max: Limits::DEFAULT.value_bytes_max,
             cross_partition: false,
+            write_format: FORMAT_MAX,
             read_from_replicas: true,
             strong_replicas: 0,
             pool_size_min: 0,

@@ -8,6 +8,9 @@ use state_core::{Error, ErrorKind, Result, Version};
 
 /// What every frame begins with: `S`, and the number of the format.
 const MAGIC: [u8; 2] = *b"S1";
+/// The latest format that this version reads and writes. The setting `write_format` holds writers
+/// to an earlier one, once there is one.
+pub(crate) const FORMAT_MAX: u32 = 1;
 /// Magic and version.
 pub(crate) const HEADER_BYTES: usize = 18;
 
@@ -131,6 +134,7 @@ mod tests {
         }
         let foreign = Bytes::from_static(b"a plain string of somebody else");
         assert_eq!(open(foreign).unwrap_err().kind(), ErrorKind::Corrupt);
+        assert_eq!(MAGIC.map(char::from), ['S', char::from_digit(FORMAT_MAX, 10).unwrap()]);
         let later = Bytes::from_static(b"S2xxxxxxxxxxxxxxxxvalue");
         assert_eq!(open(later).unwrap_err().kind(), ErrorKind::Unsupported);
     }

@@ -128,6 +128,8 @@ plain! {
     with_cross_partition => cross_partition: bool;
     /// Sets whether eventual reads may go to replicas.
     with_read_from_replicas => read_from_replicas: bool;
+    /// Sets the number of the format in which entries are written.
+    with_write_format => write_format: u32;
     /// Sets how many replicas a write with `Acks::Strong` waits for.
     with_strong_replicas => strong_replicas: u32;
     /// Sets how many exclusive connections are kept open per server.

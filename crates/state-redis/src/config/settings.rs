@@ -201,6 +201,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         }),
     },
     number!(value_bytes_max, "bytes", 1, 512 << 20, "the largest value"),
+    number!(
+        write_format,
+        "number",
+        1,
+        1,
+        "the format in which entries are written; one so far, and every known one is read"
+    ),
     flag!(
         cross_partition,
         "lets transactions span partitions; refused in a cluster, which cannot do it"
