@@ -14,12 +14,16 @@ use crate::servers::Setup;
 
 type Deliveries = BoxStream<'static, Result<Delivery>>;
 
-const PLAYS: [(&str, Play); 2] =
-    [("a_lost_connection_is_a_gap", lost), ("a_reader_that_is_far_behind_is_told_a_gap", behind)];
+const PLAYS: [(&str, Play); 3] = [
+    ("a_lost_connection_is_a_gap", lost),
+    ("a_reader_that_is_far_behind_is_told_a_gap", behind),
+    ("a_slow_reader_holds_up_nobody_and_is_told_what_it_missed", slow),
+];
 /// With patterns and prefixes that the user of the setup with TLS may not use.
-const FREE: [(&str, Play); 2] = [
+const FREE: [(&str, Play); 3] = [
     ("what_is_published_is_delivered_by_name_and_by_pattern", delivered),
     ("no_other_prefix_is_met", apart),
+    ("subscriptions_share_a_connection_and_end_alone", together),
 ];
 
 /// The tests for one setup.
@@ -165,5 +169,58 @@ fn behind(stage: &Stage) -> Result<(), Failed> {
         assert!(gaps > 0 && read < MESSAGES, "{gaps} gaps and {read} messages");
         store.publish("c", "after").await?;
         delivers(&mut slow, b"c", "after").await
+    })
+}
+
+/// Messages that wait for a slow reader, as the documentation says.
+const WAITING_MAX: usize = 1_024;
+
+fn slow(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let mut slow = store.subscribe(SubscribeOptions::channel("c")).await?;
+        let mut quick = store.subscribe(SubscribeOptions::channel("c")).await?;
+        for number in 0..2 * WAITING_MAX {
+            store.publish("c", number.to_string()).await?;
+            delivers(&mut quick, b"c", &number.to_string()).await?;
+        }
+        for number in 0..WAITING_MAX {
+            delivers(&mut slow, b"c", &number.to_string()).await?;
+        }
+        assert_eq!(next(&mut slow).await?, Delivery::Gap);
+        store.publish("c", "after").await?;
+        delivers(&mut slow, b"c", "after").await?;
+        delivers(&mut quick, b"c", "after").await
+    })
+}
+
+fn together(stage: &Stage) -> Result<(), Failed> {
+    let counted = |name| stage.counts().iter().map(|counts| counts.count(name)).sum::<u64>();
+    stage.run(async {
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let logins = counted("HELLO");
+        let mut both = store.subscribe(SubscribeOptions::channel("a").with_channel("b")).await?;
+        let mut one = store.subscribe(SubscribeOptions::channel("a")).await?;
+        let mut all = store.subscribe(SubscribeOptions::pattern("*")).await?;
+        assert_eq!(counted("HELLO"), logins + 1, "one connection that takes what is sent unasked");
+        // Each topic once, whoever wants it.
+        assert_eq!((counted("SUBSCRIBE"), counted("PSUBSCRIBE")), (2, 1));
+        store.publish("a", "1").await?;
+        for deliveries in [&mut both, &mut one, &mut all] {
+            delivers(deliveries, b"a", "1").await?;
+        }
+        drop(both);
+        until("nobody wants it", || async { (counted("UNSUBSCRIBE") == 1).then_some(()) }).await?;
+        store.publish("a", "2").await?;
+        delivers(&mut one, b"a", "2").await?;
+        delivers(&mut all, b"a", "2").await?;
+        // Who comes later is told what comes later.
+        let mut late = store.subscribe(SubscribeOptions::channel("a")).await?;
+        let mut again = store.subscribe(SubscribeOptions::channel("b")).await?;
+        store.publish("a", "3").await?;
+        store.publish("b", "4").await?;
+        delivers(&mut late, b"a", "3").await?;
+        delivers(&mut again, b"b", "4").await?;
+        delivers(&mut one, b"a", "3").await
     })
 }

@@ -26,6 +26,7 @@ use crate::config::RedisConfig;
 use crate::connect::Trouble;
 use crate::errors::{Failure, Fault};
 use crate::info::Info;
+use crate::pubsub;
 use crate::retry::Retry;
 use crate::server_info::{NodeInfo, ServerInfo};
 use crate::topology::{Routes, Topology, slot_of};
@@ -43,6 +44,7 @@ struct Shared {
     /// Counts reads that any replica, or any primary, can serve: they take turns.
     turn: AtomicUsize,
     hubs: Hubs,
+    subscriptions: pubsub::Hubs,
 }
 
 impl Client {
@@ -58,7 +60,8 @@ impl Client {
         }
         let topology = Topology::new(config)?;
         let retry = Retry::new(config, Arc::new(SystemClock::new()));
-        let shared = Shared { topology, retry, turn: 0.into(), hubs: Hubs::default() };
+        let (hubs, subscriptions) = (Hubs::default(), pubsub::Hubs::default());
+        let shared = Shared { topology, retry, turn: 0.into(), hubs, subscriptions };
         let client = Self { shared: Arc::new(shared) };
         let mut call = client.shared.retry.call("connect", Repeat::Safe);
         loop {
@@ -167,6 +170,11 @@ impl Client {
     /// Those who follow changes over these connections.
     pub(crate) fn hubs(&self) -> &Hubs {
         &self.shared.hubs
+    }
+
+    /// Those who receive messages over these connections.
+    pub(crate) fn subscriptions(&self) -> &pubsub::Hubs {
+        &self.shared.subscriptions
     }
 
     async fn open(&self) -> Result<(), Trouble> {

@@ -1,21 +1,29 @@
 //! Messages of users' own: publish and subscribe on channels under the key prefix.
 //!
 //! Delivered at most once: who is not subscribed at that moment, or is too slow, misses a message.
-//! In a cluster a message goes to one node, and the nodes tell it each other: a subscription needs
+//! In a cluster a message goes to one node, and the nodes tell it each other: subscriptions need
 //! one connection whatever the number of nodes, patterns work, and slots can move under it. What
 //! that costs is that every message crosses every link of the cluster; sharded channels would not,
 //! but know no patterns and need a connection for each node.
+//!
+//! All subscriptions of a store on one runtime share a connection. A `Hub` has a `Board` with who
+//! wants what, and a task that owns the connection, which reads it without waiting for anybody: each
+//! subscriber has a mailbox of its own.
 
+mod board;
 mod channel;
+mod hub;
+mod line;
+mod mailbox;
 mod options;
-mod subscription;
+mod topic;
 
 use bytes::Bytes;
 use state_core::{Error, ErrorKind, Result};
 
 pub(crate) use channel::Channels;
+pub(crate) use hub::{Hubs, subscribe};
 pub use options::{Delivery, SubscribeOptions};
-pub(crate) use subscription::subscribe;
 
 use crate::client::{Body, Client, Repeat, Reply, Request, Target};
 use crate::scripts::{integer, unlike};

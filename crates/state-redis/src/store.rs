@@ -127,7 +127,8 @@ impl RedisStore {
 
     /// Subscribes to channels, from when this has returned. The messages of one channel come in the
     /// order in which they were published, unless slots move meanwhile; those of several may not.
-    /// Takes a connection of its own; two round trips after connecting.
+    /// All subscriptions of a store on one runtime share a connection; one round trip, after
+    /// connecting where this is the first.
     ///
     /// Delivery is at most once: what a cluster loses between its nodes nobody is told. A lost connection is noticed within 3 s, made again, and told as
     /// [`Delivery::Gap`]; so is a reader that is more than 1,024 messages behind. The stream ends
@@ -138,7 +139,7 @@ impl RedisStore {
     /// `Unavailable`.
     ///
     /// # Cancellation
-    /// Dropping the future or the stream ends the subscription and closes its connection.
+    /// Dropping the future or the stream ends the subscription; the last one closes the connection.
     pub async fn subscribe(
         &self,
         options: SubscribeOptions,

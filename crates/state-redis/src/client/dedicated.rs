@@ -49,9 +49,23 @@ impl Speaker {
     /// Those of the table of failures; nothing is tried twice.
     pub(crate) async fn command(&self, command: &redis::Cmd) -> Result<redis::Value> {
         let answer = self.0.one(command, UNLIMITED).await;
-        let answer = answer.map_err(|trouble| trouble.failure().into_error())?;
-        answer
-            .extract_error()
-            .map_err(|error| Failure::from_redis(&error, Sent::Maybe).into_error())
+        judge(answer.map_err(|trouble| trouble.failure().into_error())?)
     }
+
+    /// Sends several commands in one write and waits for their answers, as long as that takes.
+    ///
+    /// # Errors
+    /// When the connection was lost; what the server refuses is among the answers.
+    pub(crate) async fn commands(
+        &self,
+        commands: &redis::Pipeline,
+    ) -> Result<Vec<Result<redis::Value>>> {
+        let answers = self.0.many(commands, UNLIMITED).await;
+        let answers = answers.map_err(|trouble| trouble.failure().into_error())?;
+        Ok(answers.into_iter().map(judge).collect())
+    }
+}
+
+fn judge(answer: redis::Value) -> Result<redis::Value> {
+    answer.extract_error().map_err(|error| Failure::from_redis(&error, Sent::Maybe).into_error())
 }
