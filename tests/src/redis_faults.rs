@@ -6,6 +6,7 @@ mod contents;
 mod cuts;
 mod holders;
 mod once;
+mod pauses;
 mod refusals;
 mod scarce;
 mod silence;
@@ -35,6 +36,9 @@ const CONNECTIONS: [(&str, Play); 9] = [
     ("streams_in_pieces_of_one_byte_stay_whole", silence::chopped),
     ("a_slow_network_is_no_fault", silence::slow),
 ];
+
+/// Writes that primaries of every setup can be made to hold back.
+const PAUSES: [(&str, Play); 1] = [("reads_go_on_while_writes_wait", pauses::reads_go_on)];
 
 /// Faults of servers and of holders of leases, to which every setup can be brought.
 const PRIMARIES: [(&str, Play); 11] = [
@@ -70,7 +74,8 @@ const ALONE: [(&str, Play); 12] = [
 /// The tests for one setup.
 pub fn trials(setup: Setup) -> Vec<Trial> {
     let named = |(name, play): (&str, Play)| trial(&format!("fault::{name}"), setup, play);
-    let mut trials: Vec<Trial> = CONNECTIONS.into_iter().chain(PRIMARIES).map(named).collect();
+    let mut trials: Vec<Trial> =
+        CONNECTIONS.into_iter().chain(PRIMARIES).chain(PAUSES).map(named).collect();
     let set = |name: &str, settings, play: Play| {
         trial_with(&format!("fault::{name}"), setup, settings, play)
     };

@@ -89,10 +89,11 @@ pub struct RedisConfig {
     /// How long one connection may take to be made, TLS and login included, in milliseconds.
     /// Default: 2,000.
     pub connect_timeout_ms: u64,
-    /// How long one try waits for the reply once the request is written, in milliseconds.
-    /// Default: 3,000.
+    /// How long one try waits for the reply, beside `write_timeout_ms` for writing the request, in
+    /// milliseconds. Default: 3,000.
     pub read_timeout_ms: u64,
-    /// How long one try may take to be written, in milliseconds. Default: 1,000.
+    /// How long a server may take nothing of what is to be written before its connection is given
+    /// up, in milliseconds. Default: 1,000.
     pub write_timeout_ms: u64,
     /// How long a write waits for replicas or for the disk behind the reply of the primary, in
     /// milliseconds, within the deadline of the call. Default: 1,000.
@@ -175,12 +176,12 @@ impl RedisConfig {
         Duration::from_millis(self.connect_timeout_ms)
     }
 
-    /// How long one try waits for the reply once the request is written.
+    /// How long one try waits for the reply, beside the time for writing the request.
     pub const fn read_timeout(&self) -> Duration {
         Duration::from_millis(self.read_timeout_ms)
     }
 
-    /// How long one try may take to be written.
+    /// How long a server may take nothing of what is to be written.
     pub const fn write_timeout(&self) -> Duration {
         Duration::from_millis(self.write_timeout_ms)
     }
@@ -239,8 +240,8 @@ impl Default for RedisConfig {
             dangerously_without_prefix: false,
             default_lifetime_ms: None,
             value_bytes_max: Limits::DEFAULT.value_bytes_max,
-            cross_partition: false,
             write_format: FORMAT_MAX,
+            cross_partition: false,
             read_from_replicas: true,
             strong_replicas: 0,
             pool_size_min: 0,

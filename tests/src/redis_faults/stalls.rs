@@ -18,9 +18,9 @@ pub(super) fn paused(stage: &Stage) -> Result<(), Failed> {
         });
         until_so("the write is held back", || blocked(stage)).await?;
         // Long enough to be taken for silence several times: the supervisor looks, and lets it be.
-        let looks = || counted(stage, "PING");
+        let looks = || counted(stage, "CLIENT");
         let before = looks();
-        until_so("the supervisor has looked", || looks() >= before + 3).await?;
+        until_so("the supervisor has looked", || looks() >= before + 6).await?;
         assert!(!writing.is_finished(), "a write that the server holds back has ended");
         stage.admin_primaries(&["CLIENT", "UNPAUSE"])?;
         assert_eq!(writing.await??, 2);
@@ -104,7 +104,7 @@ fn counted(stage: &Stage, name: &str) -> u64 {
 }
 
 /// Whether a primary says that a client of the store waits.
-fn blocked(stage: &Stage) -> bool {
+pub(super) fn blocked(stage: &Stage) -> bool {
     stage.servers.primaries().into_iter().any(|place| {
         let Ok(list) = stage.servers.admin(place, &["CLIENT", "LIST"]) else { return false };
         list.text().lines().any(|line| line.contains(" name=state ") && line.contains(" flags=b "))

@@ -157,7 +157,7 @@ durations! {
     with_connect_timeout => connect_timeout_ms;
     /// Sets how long one try waits for its reply.
     with_read_timeout => read_timeout_ms;
-    /// Sets how long one try may take to be written.
+    /// Sets how long a server may take nothing of what is to be written.
     with_write_timeout => write_timeout_ms;
     /// Sets how long a write waits for replicas or for the disk.
     with_acks_timeout => acks_timeout_ms;

@@ -241,9 +241,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "ms",
         1,
         3_600_000,
-        "how long one try waits for its reply once it is written"
+        "how long one try waits for its reply, beside `write_timeout_ms` for writing it"
     ),
-    number!(write_timeout_ms, "ms", 1, 3_600_000, "how long one try may take to be written"),
+    number!(
+        write_timeout_ms,
+        "ms",
+        1,
+        3_600_000,
+        "how long a server may take nothing of what is to be written; its connection is given up then"
+    ),
     number!(
         acks_timeout_ms,
         "ms",

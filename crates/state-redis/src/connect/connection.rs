@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::AbortHandle;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use super::Trouble;
 use super::observe::Pulse;
+use super::reads;
 use super::wire::Wire;
 use crate::errors::{Fault, Sent};
 
@@ -35,6 +37,22 @@ pub(crate) struct Connection {
     server_id: Option<i64>,
     /// What became of having the server end it; set by the first who asks for that.
     killed: OnceCell<Ended>,
+    detour: Detour,
+}
+
+/// Another connection to the same server, for reads while the server holds this one back.
+#[derive(Debug, Default)]
+struct Detour {
+    /// Looked at with each command; the rest only while there is one.
+    open: AtomicBool,
+    by: Mutex<Option<Arc<Connection>>>,
+}
+
+/// Why nobody waits for an answer any longer.
+enum Given {
+    Up(Trouble),
+    /// The connection that is to be asked instead, and the time that is left.
+    Over(Arc<Connection>, Duration),
 }
 
 /// How requests get to the driver.
@@ -177,23 +195,34 @@ impl Connection {
             watched,
             server_id: None,
             killed: OnceCell::new(),
+            detour: Detour::default(),
         }
     }
 
     /// Sends one command, and waits for at most `limit`. The answer may be an error of the server.
+    /// A read goes around a server that holds this connection back.
     pub(crate) async fn one(
         &self,
         command: &redis::Cmd,
         limit: Duration,
     ) -> Result<redis::Value, Trouble> {
         self.check()?;
-        match &self.speaker {
-            Speaker::Wire(wire) => self.answered(wire.one(command), limit).await,
+        let around = || self.detour().filter(|_| reads::is_read(command));
+        if let Some(around) = around() {
+            return Box::pin(around.one(command, limit)).await;
+        }
+        let answer = match &self.speaker {
+            Speaker::Wire(wire) => self.answered(wire.one(command), limit, around).await,
             Speaker::Pushing(shared) => {
                 let mut shared = shared.clone();
                 let sent = async { shared.send_packed_command(command).await.map_err(lost) };
-                Box::pin(self.answered(sent, limit)).await
+                Box::pin(self.answered(sent, limit, around)).await
             }
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(Given::Up(trouble)) => Err(trouble),
+            Err(Given::Over(around, left)) => Box::pin(around.one(command, left)).await,
         }
     }
 
@@ -205,26 +234,37 @@ impl Connection {
         limit: Duration,
     ) -> Result<Vec<redis::Value>, Trouble> {
         self.check()?;
-        match &self.speaker {
-            Speaker::Wire(wire) => self.answered(wire.many(commands), limit).await,
+        let around = || self.detour().filter(|_| reads::are_reads(commands));
+        if let Some(around) = around() {
+            return Box::pin(around.many(commands, limit)).await;
+        }
+        let answers = match &self.speaker {
+            Speaker::Wire(wire) => self.answered(wire.many(commands), limit, around).await,
             Speaker::Pushing(shared) => {
                 let mut shared = shared.clone();
                 let sent = async {
                     let sent = shared.send_packed_commands(commands, 0, commands.len());
                     sent.await.map_err(lost)
                 };
-                Box::pin(self.answered(sent, limit)).await
+                Box::pin(self.answered(sent, limit, around)).await
             }
+        };
+        match answers {
+            Ok(answers) => Ok(answers),
+            Err(Given::Up(trouble)) => Err(trouble),
+            Err(Given::Over(around, left)) => Box::pin(around.many(commands, left)).await,
         }
     }
 
-    /// Waits for an answer, but not longer than there is a connection that could bring it.
+    /// Waits for an answer, but not longer than there is a connection that could bring it, and no
+    /// way `around` it.
     #[expect(clippy::disallowed_methods, reason = "sockets and their timers belong to one runtime")]
     async fn answered<T>(
         &self,
         sent: impl Future<Output = Result<T, Trouble>>,
         limit: Duration,
-    ) -> Result<T, Trouble> {
+        around: impl Fn() -> Option<Arc<Self>>,
+    ) -> Result<T, Given> {
         let mut owed = Owed::new(&self.watched);
         let first = limit.min(LOOK_AGAIN);
         let (mut sent, mut timer) = (pin!(sent), pin!(tokio::time::sleep(first)));
@@ -235,16 +275,20 @@ impl Connection {
                 biased;
                 answer = &mut sent => {
                     owed.answered = true;
-                    return answer;
+                    return answer.map_err(|trouble| Given::Up(self.stuck(trouble)));
                 }
                 () = &mut timer => {}
             }
             if self.is_closed() {
-                return Err(Fault::LostAfterSend.into());
+                return Err(Given::Up(self.ended().into()));
             }
             let now = Instant::now();
             if end.is_some_and(|end| end <= now) {
-                return Err(Fault::ReplyTimeout.into());
+                return Err(Given::Up(Fault::ReplyTimeout.into()));
+            }
+            if let Some(around) = around() {
+                let left = end.map_or(UNLIMITED, |end| end.saturating_duration_since(now));
+                return Err(Given::Over(around, left));
             }
             let next = now + LOOK_AGAIN;
             timer.as_mut().reset(end.map_or(next, |end| end.min(next)));
@@ -268,10 +312,29 @@ impl Connection {
     pub(crate) fn close(&self) {
         self.watched.close();
         self.driver.abort();
+        let by = self.detour.by.lock().take();
+        if let Some(by) = by {
+            by.close();
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.watched.is_closed()
+    }
+
+    /// Sends reads over another connection to the same server from now on, or no longer.
+    pub(super) fn set_detour(&self, by: Option<Arc<Self>>) {
+        let open = by.is_some();
+        *self.detour.by.lock() = by;
+        self.detour.open.store(open, Ordering::SeqCst);
+    }
+
+    /// The connection over which reads are sent meanwhile.
+    pub(super) fn detour(&self) -> Option<Arc<Self>> {
+        if !self.detour.open.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.detour.by.lock().clone().filter(|by| !by.is_closed())
     }
 
     /// What became of having the server end it, which is asked once for all who want to know.
@@ -296,6 +359,20 @@ impl Connection {
 
     pub(super) fn set_server_id(&mut self, id: i64) {
         self.server_id = Some(id);
+    }
+
+    /// The loss of a request that may have been written, by what the connection ended of.
+    fn stuck(&self, trouble: Trouble) -> Trouble {
+        if self.watched.pulse.was_given_up() && trouble.failure().may_still_apply() {
+            return Fault::WriteTimeout.into();
+        }
+        trouble
+    }
+
+    /// What became of a request whose connection has ended.
+    fn ended(&self) -> Fault {
+        let stuck = self.watched.pulse.was_given_up();
+        if stuck { Fault::WriteTimeout } else { Fault::LostAfterSend }
     }
 
     fn check(&self) -> Result<(), Trouble> {

@@ -110,8 +110,8 @@ impl Connector {
         pushes: Option<UnboundedSender<redis::PushInfo>>,
     ) -> Result<Connection, Trouble> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Fault::Closed)?;
-        let stream = dial(address, &self.config, self.tls.as_ref()).await?;
         let pulse = Arc::new(Pulse::default());
+        let stream = dial(address, &self.config, self.tls.as_ref(), &pulse).await?;
         let stream = Observed::new(stream, Arc::clone(&pulse));
         let Some(pushes) = pushes else {
             let (wire, driver) = Wire::over(stream);

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
+use super::impatient::Impatient;
+use super::observe::Pulse;
 use super::tls::TlsSettings;
 use super::{Trouble, pause};
 use crate::config::{Address, RedisConfig};
@@ -24,20 +27,28 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug + 'static> Stream for
 /// How long a TLS handshake may take before it is asked whether the server speaks TLS at all.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Opens a stream to `address`, encrypted where `tls` says so and never without it then.
+/// Opens a stream to `address`, encrypted where `tls` says so and never without it then. A peer that
+/// takes nothing for the write timeout is noted in `pulse`.
 pub(crate) async fn dial(
     address: &Address,
     config: &RedisConfig,
     tls: Option<&TlsSettings>,
+    pulse: &Arc<Pulse>,
 ) -> Result<Box<dyn Stream>, Trouble> {
+    let patience = config.write_timeout();
     match (address, tls) {
         (Address::Unix { path }, _) => {
             let made = UnixStream::connect(path).await;
-            Ok(Box::new(made.map_err(Trouble::connecting)?))
+            let stream = made.map_err(Trouble::connecting)?;
+            Ok(Box::new(Impatient::new(stream, Arc::clone(pulse), patience)))
         }
-        (Address::Tcp { host, port }, None) => Ok(Box::new(tcp(host, *port, config).await?)),
+        (Address::Tcp { host, port }, None) => {
+            let stream = tcp(host, *port, config).await?;
+            Ok(Box::new(Impatient::new(stream, Arc::clone(pulse), patience)))
+        }
         (Address::Tcp { host, port }, Some(tls)) => {
             let stream = tcp(host, *port, config).await?;
+            let stream = Impatient::new(stream, Arc::clone(pulse), patience);
             let name = tls.name_for(host).ok_or(Fault::TlsName)?;
             let handshake = tls.connector().connect(name, stream);
             let plaintext = async {
@@ -100,7 +111,8 @@ mod tests {
     async fn a_host_without_an_address_is_told_as_such() {
         // No name service is asked about a name with a space in it.
         let address = Address::tcp("no such host", 6379);
-        let trouble = dial(&address, &RedisConfig::default(), None).await.unwrap_err();
+        let trouble =
+            dial(&address, &RedisConfig::default(), None, &Arc::default()).await.unwrap_err();
         assert!(trouble.to_string().contains("host name has no address"), "{trouble}");
     }
 }

@@ -4,7 +4,8 @@
 //! nothing has come for the silence timeout, a fresh connection is made and asked; if it answers,
 //! and the server does not say that it is holding the old one's command back itself, it takes the
 //! old one's place. The old one is killed on the server first where that is permitted, so nothing
-//! that was sent over it can take effect later.
+//! that was sent over it can take effect later. Where the server does say so, a write is held back,
+//! and reads go around it over the fresh connection until the old one speaks again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,6 +174,7 @@ impl Supervisor {
                 }
                 if watched.beats() != beats {
                     watched.forgive();
+                    connection.set_detour(None);
                 } else if since.elapsed() < self.silence() {
                     continue;
                 } else {
@@ -183,6 +185,7 @@ impl Supervisor {
                 }
                 (beats, since) = (watched.beats(), Instant::now());
             }
+            connection.set_detour(None);
             if watched.is_closed() {
                 return None;
             }
@@ -197,12 +200,18 @@ impl Supervisor {
                 pause(self.silence() / 5).await;
             }
         };
+        if let Some(detour) = silent.detour() {
+            if self.is_held_back(&detour, silent).await {
+                return None;
+            }
+            silent.set_detour(None);
+        }
         let fresh = tokio::select! {
             fresh = self.connect() => fresh.ok()?,
             () = spoke() => return None,
         };
-        let asked = tokio::time::timeout(self.silence(), held_back(&fresh, silent));
-        if asked.await.unwrap_or(false) {
+        if self.is_held_back(&fresh, silent).await {
+            silent.set_detour(Some(Arc::new(fresh)));
             return None;
         }
         // The server is there. If the way of the old connection is, too, its answers have come by
@@ -217,6 +226,11 @@ impl Supervisor {
             tracing::debug!(node = %self.way.address, "the silent connection was not killed");
         }
         (silent.watched().beats() == beats || killed).then_some(fresh)
+    }
+
+    async fn is_held_back(&self, asked: &Connection, silent: &Connection) -> bool {
+        let held = tokio::time::timeout(self.silence(), held_back(asked, silent));
+        held.await.unwrap_or(false)
     }
 
     fn silence(&self) -> Duration {

@@ -3,23 +3,36 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Counts the signs that the peer of one connection is alive.
+/// Counts the signs that the peer of one connection is alive, and knows when it was given up.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse(AtomicU64);
+pub(crate) struct Pulse {
+    beats: AtomicU64,
+    given_up: AtomicBool,
+}
 
 impl Pulse {
     /// A number that has grown whenever the peer showed a sign of life.
     pub(crate) fn beats(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.beats.load(Ordering::Relaxed)
     }
 
     fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the peer took nothing of what was written for too long.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the connection ended because of that.
+    pub(super) fn was_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
     }
 }
 

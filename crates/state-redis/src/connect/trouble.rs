@@ -28,7 +28,9 @@ impl Trouble {
         match self {
             Self::Redis(error, _) => Self::Redis(error, Sent::No),
             Self::Io(error, _) => Self::Io(error, Sent::No),
-            Self::Fault(Fault::LostAfterSend) => Self::Fault(Fault::LostBeforeSend),
+            Self::Fault(Fault::LostAfterSend | Fault::WriteTimeout) => {
+                Self::Fault(Fault::LostBeforeSend)
+            }
             Self::Fault(fault) => Self::Fault(fault),
         }
     }

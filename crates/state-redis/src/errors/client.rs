@@ -33,7 +33,7 @@ pub(crate) enum Fault {
     LostBeforeSend,
     /// The connection ended after the request, or a part of it, was written.
     LostAfterSend,
-    /// The request was not written in time.
+    /// The server took nothing of what was to be written in time.
     WriteTimeout,
     /// The reply did not come in time.
     ReplyTimeout,

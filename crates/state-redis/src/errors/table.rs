@@ -174,7 +174,7 @@ pub(crate) static TABLE: &[Row] = &[
     client(Fault::ConnectTimeout, (Unavailable, NotApplied, Reconnect), "no connection could be made in time", "see whether the server is up and the way is open"),
     client(Fault::LostBeforeSend, (Unavailable, NotApplied, Reconnect), "the connection ended before the request was sent", "see the log of the server"),
     client(Fault::LostAfterSend, (Unavailable, Unknown, Reconnect), "the connection ended before the reply", "find out whether it happened; see the log of the server"),
-    client(Fault::WriteTimeout, (Timeout, Unknown, Reconnect), "the request could not be written in time", "see whether the server is overloaded; raise `write_timeout_ms`"),
+    client(Fault::WriteTimeout, (Timeout, Unknown, Reconnect), "the server took nothing of the request in time", "see whether the server is frozen or overloaded; raise `write_timeout_ms`"),
     client(Fault::ReplyTimeout, (Timeout, Unknown, Reconnect), "the reply did not come in time", "find out whether it happened; raise `read_timeout_ms` or `call_timeout_ms`"),
     client(Fault::SocketMissing, (Unavailable, NotApplied, Reconnect), "the socket is not there", "start the server, or mend the path"),
     client(Fault::SocketDenied, (Denied, NotApplied, Never), "the socket is not ours to use", "mend the permissions of the socket"),

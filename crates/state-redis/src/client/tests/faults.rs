@@ -80,10 +80,32 @@ async fn callers_that_gave_up_do_not_hide_the_silence() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_nothing_of_what_is_written_is_given_up() {
+    let mock = Mock::start(first(1, "GET", || Act::Freeze)).await;
+    let mut config = config(&mock);
+    // Neither silence nor the limit of a try ends it.
+    (config.write_timeout_ms, config.silence_timeout_ms) = (100, 60_000);
+    let client = Client::connect(&config).await.unwrap();
+    assert_eq!(text(client.send(get("k")).await), "k");
+    let mut command = redis::cmd("APPEND");
+    // More than the buffers of both ends take.
+    command.arg("k").arg(vec![0_u8; 64 << 20]);
+    let request = Request::new("append", Target::Slot(0), Body::Command(command));
+    // What waits behind it shares its fate.
+    let (error, behind) = tokio::join!(client.send(request), client.send(incr()));
+    for error in [error.unwrap_err(), behind.unwrap_err()] {
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::Unknown));
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("took nothing of the request"), "{source}");
+    }
+    assert!(matches!(client.send(incr()).await.unwrap(), Reply::One(Value::Int(1))));
+}
+
+#[tokio::test]
 async fn a_server_that_holds_a_command_back_itself_is_waited_for() {
     let asked = AtomicUsize::new(0);
     let mock = Mock::start(move |command, state| match command[0].as_str() {
-        "GET" if state.connections.load(Ordering::SeqCst) == 1 => Act::FallSilent,
+        "SET" if state.connections.load(Ordering::SeqCst) == 1 => Act::FallSilent,
         "CLIENT" if command[1] == "LIST" => match asked.fetch_add(1, Ordering::SeqCst) {
             0..2 => Act::Say("$18\r\nid=1 flags=b db=0\n\r\n".into()),
             _ => Act::Usual,
@@ -92,9 +114,48 @@ async fn a_server_that_holds_a_command_back_itself_is_waited_for() {
     })
     .await;
     let client = Client::connect(&config(&mock)).await.unwrap();
-    assert_eq!(text(client.send(get("k")).await), "k");
+    let mut command = redis::cmd("SET");
+    command.arg("k").arg("v");
+    let set = Request::new("put", Target::Slot(0), Body::Command(command));
+    client.send(set.with_repeat(Repeat::Safe)).await.unwrap();
+    // Twice held back; not any more, says the one that asked; nor a fresh one.
     let lists = mock.seen().iter().filter(|command| command.starts_with("CLIENT LIST")).count();
-    assert_eq!((lists, mock.killed().len()), (3, 1));
+    assert_eq!((lists, mock.killed().len()), (4, 1));
+}
+
+#[tokio::test]
+async fn reads_go_around_a_write_that_the_server_holds_back() {
+    let mock = Mock::start(|command, _| match command[0].as_str() {
+        "INCR" => Act::FallSilent,
+        "CLIENT" if command[1] == "LIST" => Act::Say("$18\r\nid=1 flags=b db=0\n\r\n".into()),
+        _ => Act::Usual,
+    })
+    .await;
+    let client = Client::connect(&config(&mock)).await.unwrap();
+    let writing = tokio::spawn({
+        let client = client.clone();
+        async move { client.send(incr()).await }
+    });
+    while !mock.seen().contains(&"INCR n".to_owned()) {
+        tokio::task::yield_now().await;
+    }
+    // Behind the write at first, then past it; in a pipeline, too.
+    for round in 0..3 {
+        assert_eq!(text(client.send(get("k")).await), "k", "{round}");
+        let commands = ["a", "b"].map(|key| {
+            let mut command = redis::cmd("GET");
+            command.arg(key);
+            command
+        });
+        let body = Body::Pipeline(commands.to_vec());
+        let request = Request::new("get_many", Target::Slot(0), body).with_repeat(Repeat::Safe);
+        let Reply::Many(answers) = client.send(request).await.unwrap() else { panic!() };
+        assert_eq!(answers.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [ok("a"), ok("b")]);
+    }
+    assert!(!writing.is_finished());
+    assert!(mock.killed().is_empty());
+    assert_eq!(mock.seen().iter().filter(|command| *command == "INCR n").count(), 1);
+    writing.abort();
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(super) enum Act {
     Dribble,
     /// Reads on and never answers anything on this connection again.
     FallSilent,
+    /// Answers as usual and never reads anything from this connection again.
+    Freeze,
     /// Writes these bytes and hangs up.
     SayAndHangUp(&'static str),
 }
@@ -143,6 +145,11 @@ async fn serve(mut stream: TcpStream, act: Arc<Acting>, state: Arc<State>) {
                 Act::Usual => (usual(&command, id, &state), usize::MAX),
                 Act::Say(answer) => (answer, usize::MAX),
                 Act::Dribble => (usual(&command, id, &state), 1),
+                Act::Freeze => {
+                    let answer = usual(&command, id, &state);
+                    drop(stream.write_all(answer.as_bytes()).await);
+                    std::future::pending().await
+                }
                 Act::FallSilent => {
                     silent = true;
                     continue;
@@ -168,6 +175,7 @@ fn usual(command: &[String], id: usize, state: &State) -> String {
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["PING"] => "+PONG\r\n".into(),
+        ["ROLE"] => "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".into(),
         ["CLIENT", "ID"] => format!(":{id}\r\n"),
         ["CLIENT", "KILL", "ID", killed] => {
             state.killed.lock().push((*killed).to_owned());
@@ -175,7 +183,6 @@ fn usual(command: &[String], id: usize, state: &State) -> String {
         }
         ["CLIENT", "LIST", ..] => bulk("id=1 flags=N db=0\n"),
         ["INCR", _] => format!(":{}\r\n", state.increments.fetch_add(1, Ordering::SeqCst) + 1),
-        ["ROLE"] => "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n".into(),
         ["GET", key] => bulk(key),
         ["PING", text] => bulk(text),
         _ => "+OK\r\n".into(),

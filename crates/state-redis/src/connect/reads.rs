@@ -1,0 +1,53 @@
+//! Which commands a server answers while it makes writes wait: `CLIENT PAUSE … WRITE`, a failover in order.
+
+/// The reads that this driver sends as plain commands, and what it asks servers about themselves. A script may write, as
+/// far as a server knows, so those that only read are not among them.
+const READS: [&[u8]; 18] = [
+    b"CLUSTER",
+    b"EXISTS",
+    b"GET",
+    b"GETRANGE",
+    b"HGET",
+    b"HLEN",
+    b"HMGET",
+    b"HSCAN",
+    b"INFO",
+    b"MGET",
+    b"PEXPIRETIME",
+    b"PING",
+    b"PTTL",
+    b"SCAN",
+    b"STRLEN",
+    b"XRANGE",
+    b"XREVRANGE",
+    b"ZRANGEBYLEX",
+];
+
+/// Whether `command` is one of them.
+pub(super) fn is_read(command: &redis::Cmd) -> bool {
+    matches!(command.args_iter().next(), Some(redis::Arg::Simple(name)) if READS.contains(&name))
+}
+
+/// Whether all of `commands` are.
+pub(super) fn are_reads(commands: &redis::Pipeline) -> bool {
+    commands.cmd_iter().all(is_read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_write_is_no_read() {
+        assert!(is_read(redis::cmd("GET").arg("k")));
+        assert!(is_read(redis::cmd("CLUSTER").arg("NODES")));
+        for write in ["SET", "GETDEL", "GETEX", "EVALSHA", "UNLINK", "PUBLISH", "WAIT", "ASKING"] {
+            assert!(!is_read(redis::cmd(write).arg("k")), "{write}");
+        }
+        let mut commands = redis::Pipeline::new();
+        commands.cmd("GET").arg("k").cmd("MGET").arg("k");
+        assert!(are_reads(&commands));
+        commands.cmd("SET").arg("k").arg("v");
+        assert!(!are_reads(&commands));
+    }
+}
