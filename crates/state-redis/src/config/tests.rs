@@ -106,7 +106,7 @@ fn settings_that_do_not_go_together_are_refused_and_named() {
     let mut half = tls();
     half.client_key_file = Some("key".into());
     refuses("tls.client_cert_file", |c| c.tls = half.into());
-    refuses("write_format", |c| c.write_format = crate::frame::FORMAT_MAX + 1);
+    refuses("write_format", |c| c.write_format = FORMAT_MAX + 1);
     refuses("write_format", |c| c.write_format = 0);
     refuses("key_prefix", |c| c.key_prefix.clear());
     refuses("key_prefix", |c| c.key_prefix = "x".repeat(129));

@@ -197,7 +197,9 @@ impl Line<'_> {
         commands: impl Iterator<Item = redis::Cmd>,
     ) -> Result<Vec<Result<redis::Value>>> {
         let mut pipeline = redis::Pipeline::new();
-        commands.for_each(|command| drop(pipeline.add_command(command)));
+        for command in commands {
+            pipeline.add_command(command);
+        }
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
