@@ -56,7 +56,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     };
     let mut trials: Vec<Trial> = match setup {
         Setup::Replica => return REPLICAS.iter().map(named).collect(),
-Setup::Sentinel => {
+        Setup::Sentinel => {
             PRIMARIES.iter().chain(&THREADS).chain(&[PARTITION]).map(named).collect()
         }
         Setup::Cluster => PRIMARIES.iter().chain(&SLOTS).map(named).collect(),
