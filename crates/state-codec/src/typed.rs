@@ -45,8 +45,8 @@ impl StateBackendTyped for dyn StateBackend {
 /// Values of type `T` in a backend, written in the format `C`, each in an
 /// [`Envelope`].
 ///
-/// Methods cost the round trips of their namesakes in [`StateBackendExt`], and their
-/// cancellation is the same. Errors are those of the backend, and besides:
+/// Methods cost the round trips of their namesakes in [`StateBackendExt`]. Errors are those of the
+/// backend, and besides:
 /// * writing: `Invalid` and `TooLarge` as [`Envelope::encode`], before anything is sent;
 /// * reading: `Corrupt` and `Unsupported` as [`Envelope::open`] and [`Envelope::decode`];
 ///   `Unsupported` with the source [`SchemaMismatch`] for a value of another schema that no
@@ -172,17 +172,24 @@ where
     C: Codec,
 {
     /// Reads a value; `None` when it is absent. One round trip.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     pub async fn get<K: Into<Key> + Send>(&self, key: K) -> Result<Option<T>> {
         Ok(self.get_entry(key).await?.map(|entry| entry.value))
     }
 
     /// Reads a value with its version; `None` when it is absent. One round trip.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     pub async fn get_entry<K: Into<Key> + Send>(&self, key: K) -> Result<Option<TypedEntry<T>>> {
         self.get_opts(&key.into(), GetOptions::new()).await
     }
 
     /// Reads a value as `options` say. With
     /// [`head`](GetOptions::with_head) there is no value to decode: that is `Invalid`.
+    ///
+    /// Cancellation: dropping the future has no effect on the store, but for a touch that `options`
+    /// name, which may be made.
     pub async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<Option<TypedEntry<T>>> {
         if options.head {
             return Err(Error::invalid("a head has no value to decode").with_op("get"));
@@ -193,11 +200,15 @@ where
     }
 
     /// Stores a value with the configured lifetime, or none. One round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn put<K: Into<Key> + Send>(&self, key: K, value: &T) -> Result<Written> {
         self.put_opts(&key.into(), value, PutOptions::new()).await
     }
 
     /// Stores a value that is absent again after `ttl`: 1 ms to 10 years. One round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn put_with_ttl<K: Into<Key> + Send>(
         &self,
         key: K,
@@ -208,12 +219,16 @@ where
     }
 
     /// Stores a value as `options` say. One round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn put_opts(&self, key: &Key, value: &T, options: PutOptions) -> Result<Written> {
         let stored = self.encode(value).map_err(|error| error.with_op("put"))?;
         self.backend.put_opts(key, stored, options).await
     }
 
     /// Stores a value unless there is one, and says whether it did. One round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn set_if_not_exists<K: Into<Key> + Send>(
         &self,
         key: K,
@@ -226,6 +241,8 @@ where
 
     /// Stores a value if the entry has `version` still, else `Conflict`. The lifetime stays. One
     /// round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn compare_and_set<K: Into<Key> + Send>(
         &self,
         key: K,
@@ -243,6 +260,8 @@ where
     /// # Errors
     /// `Conflict` when others were faster every time. A value that cannot be read or written
     /// ends it with nothing changed.
+    ///
+    /// Cancellation: dropping the future ends it between two tries; the last one may be applied.
     pub async fn update<K, F>(&self, key: K, mut change: F) -> Result<Option<T>>
     where
         K: Into<Key> + Send,
@@ -278,6 +297,8 @@ where
     }
 
     /// Removes an entry, whatever it holds, and says whether there was one. One round trip.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn delete<K: Into<Key> + Send>(&self, key: K) -> Result<bool> {
         self.backend.delete(key).await
     }
@@ -286,6 +307,8 @@ where
     ///
     /// # Errors
     /// A value that cannot be read is removed all the same; the error says `Applied`.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     pub async fn get_and_delete<K: Into<Key> + Send>(&self, key: K) -> Result<Option<T>> {
         let options = DeleteOptions::new().with_return_value(true);
         let deleted = self.backend.delete_opts(&key.into(), options).await?;
@@ -299,6 +322,8 @@ where
     ///
     /// # Errors
     /// The first key that failed, by index.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     pub async fn batch_get<K: Into<Key>, I: IntoIterator<Item = K> + Send>(
         &self,
         keys: I,
@@ -317,6 +342,8 @@ where
     /// # Errors
     /// A value that cannot be written, by index, before anything is sent; else the first write
     /// that failed, by index, while the others were made all the same.
+    ///
+    /// Cancellation: dropping the future leaves any of the writes applied or not, each of them whole.
     pub async fn batch_put<K, I>(&self, items: I) -> Result<Vec<Written>>
     where
         K: Into<Key>,
@@ -336,6 +363,8 @@ where
     ///
     /// # Errors
     /// The first delete that failed, by index; the others were made all the same.
+    ///
+    /// Cancellation: dropping the future leaves any of the deletes applied or not, each of them whole.
     pub async fn batch_delete<K: Into<Key>, I: IntoIterator<Item = K> + Send>(
         &self,
         keys: I,
@@ -347,6 +376,8 @@ where
     /// Streams the entries whose names begin with `prefix`, each once, with versions and
     /// lifetimes. Two round trips per page of 1,000. A value that cannot be read is an error in
     /// its place, and the stream goes on behind it.
+    ///
+    /// Cancellation: dropping the stream ends the listing and has no effect on the store.
     pub fn entries<P: Into<Bytes>>(
         &self,
         prefix: P,

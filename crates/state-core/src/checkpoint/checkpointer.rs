@@ -46,6 +46,8 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     /// `Conflict` when another checkpoint has the id, when the parent is not the latest where
     /// that is asked for, and when a tombstone stands; `Fenced` for a stale token; `Invalid` or
     /// `TooLarge` for the input. Nothing is written then.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     async fn put_checkpoint(&self, put: PutCheckpoint) -> Result<PutReceipt>;
 
     /// Puts writes beside a checkpoint, which may not be there yet: such writes are kept, and
@@ -53,12 +55,16 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`put_checkpoint`](Self::put_checkpoint).
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
     async fn put_writes(&self, put: PutWrites) -> Result<WritesReceipt>;
 
     /// Reads a checkpoint with its values and pending writes; `None` when it is absent.
     ///
     /// # Errors
     /// `Corrupt` when a part of it is missing or damaged: never a shorter answer.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     async fn get_checkpoint(&self, get: GetCheckpoint) -> Result<Option<CheckpointTuple>>;
 
     /// Lists checkpoints page by page, newest first. A page examines at most 1,000 records, so
@@ -67,17 +73,26 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     /// # Errors
     /// `Invalid` for a limit of 0, a filter that is no single value, and a token that was not
     /// made for this listing.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     async fn list_checkpoints(&self, list: ListCheckpoints) -> Result<Page<CheckpointTuple>>;
 
     /// Lists threads page by page, in an order of the store's own; each thread that is there the
     /// whole time once.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     async fn list_threads(&self, list: ListThreads) -> Result<Page<ThreadSummary>>;
 
     /// Deletes a thread with everything that belongs to it, and returns whether there was one.
+    ///
+    /// Cancellation: dropping the future does not take it back; the thread is deleted whole or not at
+    /// all, and what it held may stay in the store, out of sight.
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool>;
 
     /// Deletes the checkpoints, in all threads, whose metadata names one of `runs` as `run_id`,
     /// with their writes, and returns how many there were. Goes on in steps of a thread each.
+    ///
+    /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     async fn delete_for_runs(&self, runs: &[String]) -> Result<u64>;
 
     /// Copies a thread under another name and returns how many checkpoints the copy has; 0, and
@@ -86,6 +101,9 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict` when the other thread exists, `Invalid` when it is the same.
+    ///
+    /// Cancellation: dropping the future leaves the whole copy or none; a part of it may stay in the
+    /// store, out of sight.
     async fn copy_thread_opts(
         &self,
         from: &ThreadId,
@@ -95,16 +113,22 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
 
     /// Removes checkpoints that need not be kept. What remaining ones are rebuilt from stays,
     /// out of sight. Goes on in steps of a thread each, and of at most 1,000 records.
+    ///
+    /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport>;
 
     /// Reads what was written to channels since their nearest stored value, by walking from
     /// parent to parent; one entry for each channel that was asked for.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     async fn channel_history(&self, history: HistoryOptions) -> Result<ChannelHistories>;
 
     /// Follows what happens to a thread, or to all of them, from now on.
     ///
     /// # Errors
     /// `Unsupported` where the store cannot be followed.
+    ///
+    /// Cancellation: dropping the future or the stream ends the watch and nothing else.
     async fn watch_threads(
         &self,
         thread: Option<ThreadId>,

@@ -13,9 +13,11 @@ use crate::{BoxStream, Error, Page, PageToken, Result};
 
 /// What users call, implemented for every [`Checkpointer`].
 ///
-/// Errors and cancellation are those of the driver method behind each.
+/// Errors are those of the driver method behind each.
 pub trait CheckpointerExt: Checkpointer {
     /// Reads the latest checkpoint of the root namespace of `thread`; `None` when there is none.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     fn latest(
         &self,
         thread: impl Into<ThreadId> + Send,
@@ -24,6 +26,8 @@ pub trait CheckpointerExt: Checkpointer {
     }
 
     /// Reads one checkpoint; `None` when it is absent.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     fn at(
         &self,
         reference: &CheckpointRef,
@@ -36,6 +40,8 @@ pub trait CheckpointerExt: Checkpointer {
 
     /// Lists checkpoints as a stream, newest first: `list.limit` of them, or all where
     /// `usize::MAX` is given. Pages are read as the stream is.
+    ///
+    /// Cancellation: dropping the stream ends the listing and has no effect on the store.
     fn list(&self, list: ListCheckpoints) -> BoxStream<'_, Result<CheckpointTuple>> {
         let limit = list.limit;
         if limit == 0 {
@@ -50,6 +56,8 @@ pub trait CheckpointerExt: Checkpointer {
     }
 
     /// Lists all threads as a stream.
+    ///
+    /// Cancellation: dropping the stream ends the listing and has no effect on the store.
     fn threads(&self) -> BoxStream<'_, Result<ThreadSummary>> {
         pages(move |token| async move {
             self.list_threads(ListThreads::new().with_token(token)).await
@@ -58,6 +66,9 @@ pub trait CheckpointerExt: Checkpointer {
     }
 
     /// Deletes a thread with everything that belongs to it and returns whether there was one.
+    ///
+    /// Cancellation: dropping the future does not take it back; the thread is deleted whole or not at
+    /// all, and what it held may stay in the store, out of sight.
     fn delete_thread(
         &self,
         thread: impl Into<ThreadId> + Send,
@@ -66,6 +77,9 @@ pub trait CheckpointerExt: Checkpointer {
     }
 
     /// Copies a thread under another name and returns how many checkpoints the copy has.
+    ///
+    /// Cancellation: dropping the future leaves the whole copy or none; a part of it may stay in the
+    /// store, out of sight.
     fn copy_thread(
         &self,
         from: impl Into<ThreadId> + Send,
@@ -76,6 +90,8 @@ pub trait CheckpointerExt: Checkpointer {
 
     /// Makes the thread `to` of one checkpoint and what it descends from, and returns how many
     /// checkpoints that are.
+    ///
+    /// Cancellation: as of [`copy_thread`](Self::copy_thread).
     fn fork(
         &self,
         from: &CheckpointRef,
@@ -93,6 +109,8 @@ pub trait CheckpointerExt: Checkpointer {
     ///
     /// # Errors
     /// `Invalid` when one of them is absent.
+    ///
+    /// Cancellation: dropping the future has no effect on the store.
     fn diff(
         &self,
         a: &CheckpointRef,
@@ -108,6 +126,8 @@ pub trait CheckpointerExt: Checkpointer {
     }
 
     /// Prunes one thread by `retention`.
+    ///
+    /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     fn prune_thread(
         &self,
         thread: impl Into<ThreadId> + Send,

@@ -72,6 +72,8 @@ impl FileStore {
     ///
     /// # Errors
     /// As [`FileStoreBuilder::open`].
+    ///
+    /// Cancellation: dropping the future closes the store again.
     pub async fn at(path: impl AsRef<Path>) -> Result<Self> {
         Self::builder().open(path).await
     }
@@ -132,6 +134,8 @@ impl FileStore {
     ///
     /// # Errors
     /// `Unavailable` while a snapshot is being read; `Closed`; `Corrupt`.
+    ///
+    /// Cancellation: dropping the future does not stop it; the file is made smaller all the same.
     pub async fn compact(&self) -> Result<bool> {
         self.task(Task::Compact).await
     }
@@ -142,6 +146,8 @@ impl FileStore {
     /// # Errors
     /// `Corrupt` when the file is damaged; `Unavailable` while a snapshot is being read;
     /// `Closed`.
+    ///
+    /// Cancellation: dropping the future does not stop it; writes wait until the file is read.
     pub async fn verify(&self) -> Result<()> {
         self.task(Task::Verify).await
     }
@@ -151,6 +157,8 @@ impl FileStore {
     ///
     /// # Errors
     /// What kept the store from working, if it did not work when it was closed.
+    ///
+    /// Cancellation: dropping the future does not take it back; the store is closed all the same.
     pub async fn close(&self) -> Result<()> {
         self.handle.shared.queue.close();
         self.handle.shared.finished().await
