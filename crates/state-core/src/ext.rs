@@ -391,13 +391,16 @@ pub trait StateBackendExt: StateBackend {
 
     /// Writes the records of a snapshot with their deadlines as absolute times and with fresh
     /// versions, in batches of up to 1,000 records or 4 MiB. Records whose lifetime has ended
-    /// are left out, and so is what the store refuses for its lifetime. It is resumable: see
-    /// [`RestoreOptions`].
+    /// are left out and counted. It is resumable: see [`RestoreOptions`].
     ///
     /// # Errors
     /// An error of the stream or of the store ends it, with `index` saying how many records of
-    /// the stream had been dealt with. `Unsupported` before anything is changed when hash
-    /// fields are the *first* record and the backend has no hashes, later with that index.
+    /// the stream had been dealt with. What the backend cannot hold is refused before it is sent:
+    /// `Unsupported` for hash fields without hashes, and for a deadline, passed or not, without
+    /// the capability `Expiry`; `Invalid` for a deadline over 10 years ahead of
+    /// [`as_of`](RestoreOptions::as_of), or, where that is not given, once the store has refused
+    /// it. Such a record is met as late as the stream gives it, so nothing is changed only if it
+    /// is the *first*; a snapshot file is read to its end before anything is applied.
     ///
     /// # Cancellation
     /// What was written stays.

@@ -87,18 +87,25 @@ pub struct RestoreOptions {
     /// Records at the beginning of the stream that an earlier, interrupted restore has applied:
     /// they are skipped, and nothing is cleared.
     pub resume_after_records: u64,
+    /// The time of day, where the caller knows it: a deadline over 10 years ahead of it is refused
+    /// before it is sent. It also tells why a store has refused a deadline, which may have passed
+    /// or lie too far ahead, so it may differ from the store's time by some years. Default: `None`,
+    /// the machine's time of day, for the latter alone.
+    pub as_of: Option<Timestamp>,
 }
 
 impl RestoreOptions {
     /// A restore in this mode.
     pub const fn new(mode: RestoreMode) -> Self {
-        Self { mode, resume_after_records: 0 }
+        Self { mode, resume_after_records: 0, as_of: None }
     }
 }
 
 with_methods!(RestoreOptions {
     /// Skips what an interrupted restore has applied already.
     with_resume_after_records => resume_after_records: u64,
+    /// Says what time of day it is.
+    with_as_of => into as_of: Option<Timestamp>,
 });
 
 /// What a restore has done.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream;
 use state_core::{
-    Clock, Error, ErrorKind, Outcome, RestoreOptions, RestoreReport, Result, SnapshotRecord,
-    StateBackend, StateBackendExt,
+    Capability, Clock, Error, ErrorKind, Limits, Outcome, RestoreOptions, RestoreReport, Result,
+    SnapshotRecord, StateBackend, StateBackendExt, Timestamp,
 };
 
 use super::ledger::Ledger;
@@ -20,7 +20,8 @@ use crate::options::with_methods;
 pub struct RestoreFileOptions {
     /// Merge or replace, and where to resume. Default: merge, from the beginning.
     pub restore: RestoreOptions,
-    /// Says which records have expired by now.
+    /// Says which records have expired by now, and which lifetimes are too long. It also stands
+    /// for the time of day of `restore`.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -39,16 +40,18 @@ with_methods!(RestoreFileOptions {
 /// Restores a snapshot file into `backend`: reads all of it first and changes nothing, then
 /// reads it again and applies it. Deadlines are absolute, versions are fresh.
 ///
-/// The first reading also makes sure that the backend can hold every record: its size, and
-/// hashes at all. Records whose lifetime has ended are left out and counted. Reading blocks for
-/// one block at a time, so call it where blocking is allowed; memory holds one block and one
-/// batch of the backend. What can be read only once goes through a [`Spool`](super::Spool).
+/// The first reading also makes sure that the backend can hold every record: its size, hashes at
+/// all, and its lifetime, unless that has ended. Records whose lifetime has ended are left out and
+/// counted. Reading blocks for one block at a time, so call it where blocking is allowed; memory
+/// holds one block and one batch of the backend. What can be read only once goes through a
+/// [`Spool`](super::Spool).
 ///
 /// # Errors
 /// With nothing applied and the outcome *not applied*: `Corrupt` or `Unsupported` with the
 /// position of what is wrong with the file; `TooLarge`, `Invalid` or `Unsupported` with position
-/// and index of a record that the backend cannot hold; `Invalid` for resuming past the end;
-/// `Conflict` when the source is another one at the second reading.
+/// and index of a record that the backend cannot hold, so `Unsupported` for a lifetime without the
+/// capability `Expiry`, and `Invalid` for one that ends over 10 years ahead; `Invalid` for resuming
+/// past the end; `Conflict` when the source is another one at the second reading.
 ///
 /// While it is applied: any error, with an `index` that says how many records had been
 /// dealt with. A restore with that number in
@@ -66,10 +69,11 @@ where
     B: StateBackend + ?Sized,
     S: SnapshotSource + ?Sized,
 {
+    let begun_at = options.clock.wall();
     let mut first = open(source)?;
     let begun = first.info();
     let whole = reader::verify(&mut first, &mut progress, |index, record| {
-        check(backend, record)
+        check(backend, record, begun_at)
             .map_err(|error| error.with_index(usize::try_from(index).unwrap_or(usize::MAX)))
     });
     let whole =
@@ -90,12 +94,14 @@ where
         whole,
         skipped: options.restore.resume_after_records,
         clock: options.clock,
+        begun_at,
         ledger: &ledger,
         read: 0,
         told: 0,
         progress: &mut progress,
     };
-    let applied = backend.restore(stream::iter(records), options.restore).await;
+    let restore = options.restore.with_as_of(begun_at);
+    let applied = backend.restore(stream::iter(records), restore).await;
     let ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
     match applied {
         Ok(mut report) => {
@@ -120,10 +126,21 @@ fn changed() -> Error {
     Error::new(ErrorKind::Conflict, "the snapshot changed between its two readings")
 }
 
-/// Whether `backend` can hold `record` at all.
-fn check<B: StateBackend + ?Sized>(backend: &B, record: &SnapshotRecord) -> Result<()> {
-    let limits = backend.capabilities().limits;
+/// Whether `backend` can hold `record` at all, at `now`.
+fn check<B: StateBackend + ?Sized>(
+    backend: &B,
+    record: &SnapshotRecord,
+    now: Timestamp,
+) -> Result<()> {
+    let offered = backend.capabilities();
+    let limits = offered.limits;
     limits.check_key(record.key())?;
+    if let Some(deadline) = record.deadline().filter(|deadline| *deadline > now) {
+        if !offered.has(Capability::Expiry) {
+            return Err(Error::unsupported("a lifetime"));
+        }
+        Limits::check_lifetime(deadline.saturating_since(now))?;
+    }
     match record {
         SnapshotRecord::Entry { value, .. } => limits.check_value(value),
         SnapshotRecord::HashFields { fields, .. } => {
@@ -147,6 +164,8 @@ struct Applying<'a, R, P> {
     /// restore skips them and learns from them which hash has begun.
     skipped: u64,
     clock: Arc<dyn Clock>,
+    /// The time by which the records were checked: none that had expired then is alive again.
+    begun_at: Timestamp,
     ledger: &'a Mutex<Ledger>,
     read: u64,
     told: u64,
@@ -181,7 +200,8 @@ impl<R: Read, P: FnMut(SnapshotProgress)> Iterator for Applying<'_, R, P> {
             self.read += 1;
             self.tell();
             let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            let expired = record.deadline().is_some_and(|deadline| deadline <= self.clock.wall());
+            let now = self.clock.wall().max(self.begun_at);
+            let expired = record.deadline().is_some_and(|deadline| deadline <= now);
             if expired && self.read > self.skipped {
                 ledger.leave_out();
             } else {

@@ -26,6 +26,7 @@ pub(crate) struct MapStore {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) limits: Limits,
     pub(crate) has_hashes: bool,
+    pub(crate) has_lifetimes: bool,
     state: Mutex<State>,
 }
 
@@ -43,6 +44,7 @@ impl MapStore {
             clock: Arc::new(ManualClock::new()),
             limits: Limits::DEFAULT,
             has_hashes: true,
+            has_lifetimes: true,
             state: Mutex::default(),
         }
     }
@@ -76,6 +78,9 @@ impl MapStore {
     fn deadline(&self, expiry: Expiry, before: Option<Timestamp>) -> Result<Option<Timestamp>> {
         let now = self.clock.wall();
         Limits::check_expiry(expiry, now)?;
+        if !self.has_lifetimes && matches!(expiry, Expiry::After(_) | Expiry::At(_)) {
+            return Err(Error::unsupported("a lifetime"));
+        }
         Ok(match expiry {
             Expiry::After(lifetime) => now.checked_add(lifetime),
             Expiry::At(deadline) => Some(deadline),
@@ -113,7 +118,8 @@ impl StateBackend for MapStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::none().with(Capability::OrderedList).with_limits(self.limits)
+        let least = Capabilities::none().with(Capability::OrderedList).with_limits(self.limits);
+        if self.has_lifetimes { least.with(Capability::Expiry) } else { least }
     }
 
     async fn get_opts(&self, key: &Key, _options: GetOptions) -> Result<Option<Entry>> {

@@ -7,8 +7,9 @@ use futures_util::StreamExt;
 
 use super::hash_of;
 use crate::{
-    ClearOptions, Error, ErrorKind, Expiry, HashWriteOptions, Key, PutOptions, RestoreMode,
-    RestoreOptions, RestoreReport, Result, SnapshotRecord, StateBackend, WriteOp,
+    Capability, ClearOptions, Clock, Error, ErrorKind, Expiry, HashWriteOptions, Key, Limits,
+    PutOptions, RestoreMode, RestoreOptions, RestoreReport, Result, SnapshotRecord, StateBackend,
+    SystemClock, Timestamp, WriteOp,
 };
 
 /// The most records of one batch.
@@ -26,7 +27,8 @@ where
     S: Stream<Item = Result<SnapshotRecord>> + Send,
 {
     let mut records = pin!(records);
-    let mut restore = Restore { backend, report: RestoreReport::default(), pending: Vec::new() };
+    let report = RestoreReport::default();
+    let mut restore = Restore { backend, report, pending: Vec::new(), as_of: options.as_of };
     let batch_max = BATCH_RECORDS_MAX.min(backend.capabilities().limits.batch_ops_max.max(1));
     let mut pending_bytes = 0;
     let mut hash_begun: Option<Key> = None;
@@ -68,17 +70,16 @@ where
                     // has taken the new one.
                     if deadline.is_some() {
                         let tried = hash.hash_set(&key, fields.clone(), options.clone()).await;
-                        if matches!(&tried, Err(error) if error.kind() == ErrorKind::Invalid) {
-                            restore.count(tried.map(drop), true)?;
+                        if tried.is_err() {
+                            restore.count(tried.map(drop), deadline)?;
                             continue;
                         }
-                        restore.at_record(tried)?;
                     }
                     let removed = hash.hash_remove(&key, HashWriteOptions::new()).await;
                     restore.at_record(removed)?;
                 }
                 let written = hash.hash_set(&key, fields, options).await;
-                restore.count(written.map(drop), deadline.is_some())?;
+                restore.count(written.map(drop), deadline)?;
             }
         }
     }
@@ -94,6 +95,7 @@ struct Restore<'a, B: ?Sized> {
     backend: &'a B,
     report: RestoreReport,
     pending: Vec<WriteOp>,
+    as_of: Option<Timestamp>,
 }
 
 impl<B: StateBackend + ?Sized> Restore<'_, B> {
@@ -102,17 +104,18 @@ impl<B: StateBackend + ?Sized> Restore<'_, B> {
             return Ok(());
         }
         let ops = std::mem::take(&mut self.pending);
-        let mortal: Vec<bool> = ops.iter().map(is_mortal).collect();
+        let deadlines: Vec<Option<Timestamp>> = ops.iter().map(deadline_of).collect();
         let outcomes = self.backend.write_many(ops).await;
-        for (outcome, mortal) in self.at_record(outcomes)?.into_iter().zip(mortal) {
-            self.count(outcome.map(drop), mortal)?;
+        for (outcome, deadline) in self.at_record(outcomes)?.into_iter().zip(deadlines) {
+            self.count(outcome.map(drop), deadline)?;
         }
         Ok(())
     }
 
     /// Refuses what the backend cannot hold before it is sent.
     fn check(&self, record: &SnapshotRecord) -> Result<()> {
-        let limits = self.backend.capabilities().limits;
+        let offered = self.backend.capabilities();
+        let limits = offered.limits;
         let checked = limits.check_key(record.key()).and_then(|()| match record {
             SnapshotRecord::Entry { value, .. } => limits.check_value(value),
             SnapshotRecord::HashFields { fields, .. } => {
@@ -123,19 +126,42 @@ impl<B: StateBackend + ?Sized> Restore<'_, B> {
                 })
             }
         });
+        let checked = checked.and_then(|()| match (record.deadline(), self.as_of) {
+            (Some(_), _) if !offered.has(Capability::Expiry) => {
+                Err(Error::unsupported("a lifetime"))
+            }
+            (Some(deadline), Some(now)) if deadline > now => {
+                Limits::check_lifetime(deadline.saturating_since(now))
+            }
+            _ => Ok(()),
+        });
         self.at_record(checked)
     }
 
     /// Counts a record that was written, or whose lifetime turned out to have ended.
-    fn count(&mut self, written: Result<()>, mortal: bool) -> Result<()> {
+    fn count(&mut self, written: Result<()>, deadline: Option<Timestamp>) -> Result<()> {
         match written {
             Ok(()) => self.report.applied += 1,
             // Everything else has been checked: what is left to be invalid is the deadline.
-            Err(error) if mortal && error.kind() == ErrorKind::Invalid => self.report.expired += 1,
+            Err(error)
+                if error.kind() == ErrorKind::Invalid
+                    && deadline.is_some_and(|deadline| self.has_passed(deadline)) =>
+            {
+                self.report.expired += 1;
+            }
             Err(error) => return self.at_record(Err(error)),
         }
         self.report.records += 1;
         Ok(())
+    }
+
+    /// Why the store has refused a deadline: it has passed, or it lies too far ahead.
+    ///
+    /// The store goes by its own time, which nobody else knows, and these two are the longest
+    /// lifetime apart: any clock that is right to within half of it can tell.
+    fn has_passed(&self, deadline: Timestamp) -> bool {
+        let now = self.as_of.unwrap_or_else(|| SystemClock::new().wall());
+        deadline.saturating_since(now) <= Limits::LIFETIME_MAX / 2
     }
 
     /// Adds to an error how many records had been dealt with before.
@@ -146,10 +172,16 @@ impl<B: StateBackend + ?Sized> Restore<'_, B> {
     }
 }
 
-fn is_mortal(op: &WriteOp) -> bool {
-    matches!(op, WriteOp::Put { options, .. } if matches!(options.expiry, Expiry::At(_)))
+fn deadline_of(op: &WriteOp) -> Option<Timestamp> {
+    match op {
+        WriteOp::Put { options, .. } => match options.expiry {
+            Expiry::At(deadline) => Some(deadline),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
-fn expiry(deadline: Option<crate::Timestamp>) -> Expiry {
+fn expiry(deadline: Option<Timestamp>) -> Expiry {
     deadline.map_or(Expiry::Never, Expiry::At)
 }
