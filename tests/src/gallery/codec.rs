@@ -19,7 +19,13 @@ gallery! {
     /// A value that the store cannot make sense of is absent.
     "codec.hides-foreign" rejected by ["codec.typed.foreign"] => hides_foreign;
     /// The first value of a key is kept as a spare, and read in place of a damaged one.
-    "codec.repairs" rejected by ["codec.typed.flipped"] => repairs;
+    "codec.repairs" rejected by ["codec.typed.flipped", "codec.typed.damaged"] => repairs;
+    /// A value that begins as an envelope does, but for one bit, is read as if it were one.
+    "codec.corrects" rejected by ["codec.typed.flipped"] => corrects;
+    /// A value is read without what lies behind the end of its envelope.
+    "codec.trims" rejected by ["codec.typed.damaged"] => trims;
+    /// A value of a later version is absent.
+    "codec.hides-later" rejected by ["codec.typed.damaged"] => hides_later;
     /// A write on any version is made.
     "codec.any-version" rejected by ["codec.typed.compare-and-set"] => any_version;
     /// A delete on a version is lost.
@@ -79,6 +85,37 @@ fn repairs() -> Hooks {
                 }))
             }
         })
+}
+
+/// Reads something else than the value that is there, or nothing.
+fn reading(change: fn(Bytes) -> Option<Bytes>) -> Hooks {
+    Hooks::default().on_get(move |honest, key, options| async move {
+        let found = honest.get_opts(&key, options).await?;
+        Ok(found.and_then(|mut entry| {
+            entry.value = change(entry.value)?;
+            Some(entry)
+        }))
+    })
+}
+
+fn corrects() -> Hooks {
+    const ONE_BIT_MORE: u8 = 0xC1 | 8;
+    reading(|value| match value.split_first() {
+        Some((&ONE_BIT_MORE, rest)) => Some([&[0xC1], rest].concat().into()),
+        _ => Some(value),
+    })
+}
+
+fn trims() -> Hooks {
+    reading(|value| {
+        let stored = value.get(20..24).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes);
+        let whole = stored.and_then(|len| usize::try_from(len).ok()?.checked_add(24 + 8));
+        Some(value.slice(..value.len().min(whole.unwrap_or(usize::MAX))))
+    })
+}
+
+fn hides_later() -> Hooks {
+    reading(|value| Some(value).filter(|value| value.get(4).is_none_or(|version| *version <= 1)))
 }
 
 fn any_version() -> Hooks {

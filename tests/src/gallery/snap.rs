@@ -9,7 +9,7 @@ gallery! {
     /// A snapshot leaves out empty values.
     "snap.no-empty-values" rejected by ["snap.entries", "snap.restore.round-trip"] => read::no_empty_values;
     /// A snapshot loses its last record.
-    "snap.last-lost" rejected by ["snap.entries", "snap.file.round-trip", "snap.file.truncated", "snap.file.flipped", "snap.file.foreign"] => read::last_lost;
+    "snap.last-lost" rejected by ["snap.entries", "snap.file.round-trip"] => read::last_lost;
     /// A snapshot tells its first record twice.
     "snap.first-twice" rejected by ["snap.entries"] => read::first_twice;
     /// A snapshot holds what was deleted.
@@ -51,6 +51,10 @@ gallery! {
     "snap.restore.growing-limits" rejected by ["snap.file.bad-record", "kv.capabilities.constant"] => restore::growing_limits;
     /// Bad records are refused as a defect of the store.
     "snap.restore.limits-undeclared" rejected by ["snap.restore.bad-record"] => restore::limits_undeclared;
+    /// Lifetimes are declared from the second time on that anybody asks.
+    "snap.restore.late-expiry" rejected by ["snap.restore.expiry-undeclared"] => restore::late_expiry;
+    /// From the third instance on, one that is asked what it offers leaves a note among the entries.
+    "snap.restore.notes" rejected by ["snap.file.truncated", "snap.file.flipped", "snap.file.foreign"] => restore::notes;
     /// A batch of more than 5,000 writes in all is refused.
     "snap.restore.full" rejected by ["snap.restore.large"] => restore::full;
 }

@@ -1,5 +1,7 @@
 //! The clauses of the family `codec`: typed values over a backend.
 
+mod damaged;
+
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use state_codec::{Json, MessagePack, StateBackendTyped, TypedUpdate};
@@ -18,7 +20,9 @@ clauses! { "codec": "typed values over a backend";
     /// A typed read of bytes that are no envelope is refused with `Corrupt`, and leaves them as they are.
     MUST "codec.typed.foreign" => foreign;
     /// A typed read of a value of which any bit was flipped is refused, and never answers another value.
-    MUST "codec.typed.flipped" => flipped;
+    MUST "codec.typed.flipped" => damaged::flipped;
+    /// A typed read of a value that is cut short, tells a wrong length, unpacks to too much, nests too deep, has something behind its end, or is of a later version or an unknown format, is refused, and leaves it as it is.
+    MUST "codec.typed.damaged" => damaged::crafted;
     /// A typed write on a version that is no longer that of the entry is refused with `Conflict`.
     MUST "codec.typed.compare-and-set" => compare_and_set;
     /// A typed update stores, removes or keeps the value as it is told, and changes nothing that it cannot read.
@@ -83,27 +87,6 @@ async fn foreign(cx: Context) {
         refused(answer, ErrorKind::Corrupt, &format!("reading `{bytes}`"));
         assert_eq!(present(&*cx.a, "k").await.value, bytes);
     }
-}
-
-async fn flipped(cx: Context) {
-    let carts = cx.a.typed::<Cart, Json>();
-    carts.put("k", &cart("a")).await.unwrap();
-    let good = present(&*cx.a, "k").await.value;
-    for at in 0..good.len() {
-        let mut bad = good.to_vec();
-        if let Some(byte) = bad.get_mut(at) {
-            *byte ^= 1 << (at % 8);
-        }
-        cx.b.put("k", bad).await.unwrap();
-        let error = match carts.get("k").await {
-            Ok(got) => panic!("byte {at}: expected an error, got {got:?}"),
-            Err(error) => error,
-        };
-        let kinds = [ErrorKind::Corrupt, ErrorKind::Unsupported];
-        assert!(kinds.contains(&error.kind()), "byte {at}: got `{}`", error.kind());
-    }
-    cx.b.put("k", good).await.unwrap();
-    assert_eq!(carts.get("k").await.unwrap(), Some(cart("a")));
 }
 
 async fn compare_and_set(cx: Context) {

@@ -57,6 +57,8 @@ clauses! { "snap": "snapshots, restores, and snapshot files";
     MUST "snap.restore.hashes" needs [Hash] => hashes::restore;
     /// Without the capability `hash`, a restore that begins with a hash is refused with `Unsupported` before anything is changed.
     MUST "snap.restore.hash-undeclared" unless [Hash] => hashes::undeclared;
+    /// Without the capability `expiry`, a restore that begins with a record that has a lifetime is refused with `Unsupported` before anything is changed.
+    MUST "snap.restore.expiry-undeclared" unless [Expiry] => restore::expiry_undeclared;
 
     /// A snapshot file that was written from a namespace restores it in another.
     MUST "snap.file.round-trip" => file::round_trip;

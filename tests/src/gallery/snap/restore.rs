@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::FutureExt;
 use state_core::{
-    AcksReached, ClearOptions, Clock, CountOptions, Error, ErrorKind, Expiry, Result, StateBackend,
-    StateBackendExt, WriteOp, WriteOutcome, Written,
+    AcksReached, Capability, ClearOptions, Clock, CountOptions, Error, ErrorKind, Expiry, Result,
+    StateBackend, StateBackendExt, WriteOp, WriteOutcome, Written,
 };
 
 use crate::gallery::hooks::Hooks;
@@ -102,6 +103,24 @@ pub(super) fn limits_undeclared() -> Hooks {
             Error::new(ErrorKind::Internal, "the store has refused a record").with_source(error)
         };
         Ok(receipts.into_iter().map(|receipt| receipt.map_err(internal)).collect())
+    })
+}
+
+pub(super) fn late_expiry() -> Hooks {
+    let asked = Arc::new(AtomicUsize::new(0));
+    Hooks::default().declaring(move |_, honest| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => honest.without(Capability::Expiry),
+        _ => honest,
+    })
+}
+
+pub(super) fn notes() -> Hooks {
+    Hooks::default().declaring(|honest, offered| {
+        if honest.instance >= 2 {
+            // The store in memory never waits.
+            drop(honest.put("asked", "what is offered").now_or_never());
+        }
+        offered
     })
 }
 

@@ -1,16 +1,19 @@
 //! Snapshot files: whole ones are restored, damaged ones leave everything as it is.
 
+use std::time::Duration;
+
 use state_codec::{
     RestoreFileOptions, SnapshotFileOptions, SnapshotWriter, restore_snapshot, write_snapshot,
 };
 use state_core::{
-    Bytes, ErrorKind, Outcome, RestoreMode, RestoreOptions, RestoreReport, Result, SnapshotOptions,
-    SnapshotRecord, StateBackend, StateBackendExt,
+    Bytes, Capability, ErrorKind, Limits, Outcome, RestoreMode, RestoreOptions, RestoreReport,
+    Result, SnapshotOptions, SnapshotRecord, StateBackend, StateBackendExt,
 };
 
 use super::read::{contents, write};
+use super::restore::ending;
 use crate::Context;
-use crate::expect::value_is;
+use crate::expect::{refused, value_is};
 
 /// Blocks of 1 KiB, so that a small file has several.
 fn options(cx: &Context) -> SnapshotFileOptions {
@@ -103,18 +106,42 @@ pub(super) async fn foreign(cx: Context) {
     .await;
 }
 
+/// A record that the backend cannot hold, for each reason that there is, and how it is refused.
+fn bad_records(cx: &Context) -> Vec<(SnapshotRecord, ErrorKind)> {
+    let limits = cx.capabilities().limits;
+    let entry = |name: String| SnapshotRecord::Entry {
+        key: name.into(),
+        value: "v".into(),
+        deadline: None,
+    };
+    let mut bad = vec![(entry("x".repeat(limits.key_bytes_max + 1)), ErrorKind::TooLarge)];
+    bad.push(if cx.has(Capability::Expiry) {
+        let too_long = Limits::LIFETIME_MAX + Duration::from_secs(60);
+        (ending(cx, "ends", too_long), ErrorKind::Invalid)
+    } else {
+        (ending(cx, "ends", Duration::from_secs(1_000)), ErrorKind::Unsupported)
+    });
+    if !cx.has(Capability::Hash) {
+        let fields = vec![("f".into(), "v".into())];
+        let hash = SnapshotRecord::HashFields { key: "h".into(), fields, deadline: None };
+        bad.push((hash, ErrorKind::Unsupported));
+    }
+    bad
+}
+
 pub(super) async fn bad_record(cx: Context) {
     cx.a.put("mine", "1").await.unwrap();
-    let over = cx.capabilities().limits.key_bytes_max + 1;
-    let mut writer = SnapshotWriter::new(Vec::new(), options(&cx)).unwrap();
-    for name in ["good".to_owned(), "x".repeat(over)] {
-        let record = SnapshotRecord::Entry { key: name.into(), value: "v".into(), deadline: None };
-        writer.write(&record).unwrap();
+    for (bad, kind) in bad_records(&cx) {
+        let mut writer = SnapshotWriter::new(Vec::new(), options(&cx)).unwrap();
+        let good = SnapshotRecord::Entry { key: "good".into(), value: "v".into(), deadline: None };
+        for record in [&good, &bad] {
+            writer.write(record).unwrap();
+        }
+        let (file, _) = writer.finish().unwrap();
+        let answer = restore(&cx, &*cx.a, file.into()).await;
+        let error = refused(answer, kind, &format!("the record {:?}", bad.key()));
+        assert_eq!(error.index(), Some(1), "the index of the record");
+        value_is(&*cx.b, "mine", Some("1")).await;
+        value_is(&*cx.b, "good", None).await;
     }
-    let (file, _) = writer.finish().unwrap();
-    let error = restore(&cx, &*cx.a, file.into()).await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::NotApplied));
-    assert_eq!(error.index(), Some(1), "the index of the record");
-    value_is(&*cx.b, "mine", Some("1")).await;
-    value_is(&*cx.b, "good", None).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::{TryStreamExt, stream};
 use state_core::{
-    Bytes, Error, ErrorKind, Expires, Key, PutOptions, RestoreMode, RestoreOptions, RestoreReport,
-    Result, SnapshotRecord, StateBackend, StateBackendExt,
+    Bytes, Capability, Error, ErrorKind, Expires, Key, Limits, PutOptions, RestoreMode,
+    RestoreOptions, RestoreReport, Result, SnapshotRecord, StateBackend, StateBackendExt,
 };
 
 use super::read::{contents, write};
@@ -30,6 +30,12 @@ async fn apply(
 
 fn entry(key: impl Into<Key>, value: &'static str) -> SnapshotRecord {
     SnapshotRecord::Entry { key: key.into(), value: value.into(), deadline: None }
+}
+
+/// An entry that ends so much later.
+pub(super) fn ending(cx: &Context, key: &'static str, later: Duration) -> SnapshotRecord {
+    let deadline = cx.now().checked_add(later);
+    SnapshotRecord::Entry { key: key.into(), value: "v".into(), deadline }
 }
 
 /// All values of the namespace.
@@ -69,7 +75,8 @@ pub(super) async fn expired(cx: Context) {
     let records = records_of(&*cx.a).await;
     cx.outlive().await;
     let other = cx.open("-other").await.unwrap();
-    let report = apply(&*other, &records, MERGE).await.unwrap();
+    let merge = MERGE.with_as_of(cx.now());
+    let report = apply(&*other, &records, merge).await.unwrap();
     assert_eq!((report.records, report.applied, report.expired), (2, 1, 1));
     assert_eq!(other.list_keys("").await.unwrap(), [Key::from("stays")]);
 }
@@ -161,15 +168,35 @@ pub(super) async fn bad_record(cx: Context) {
     let limits = cx.capabilities().limits;
     let large = Bytes::from(vec![0; limits.value_bytes_max + 1]);
     let too_large = SnapshotRecord::Entry { key: "k".into(), value: large, deadline: None };
-    for (record, kind) in [
+    let mut bad = vec![
         (entry("", "v"), ErrorKind::Invalid),
         (entry("x".repeat(limits.key_bytes_max + 1), "v"), ErrorKind::TooLarge),
         (too_large, ErrorKind::TooLarge),
-    ] {
+    ];
+    if cx.has(Capability::Expiry) {
+        let too_long = Limits::LIFETIME_MAX + Duration::from_secs(60);
+        bad.push((ending(&cx, "k", too_long), ErrorKind::Invalid));
+    }
+    for (record, kind) in bad {
         cx.a.put("mine", "1").await.unwrap();
-        let error = refused(apply(&*cx.a, &[record], REPLACE).await, kind, "a bad record");
+        let replace = REPLACE.with_as_of(cx.now());
+        let error = refused(apply(&*cx.a, &[record], replace).await, kind, "a bad record");
         assert_eq!(error.index(), Some(0), "the index of the bad record");
         value_is(&*cx.b, "mine", Some("1")).await;
+    }
+}
+
+pub(super) async fn expiry_undeclared(cx: Context) {
+    cx.a.put("mine", "1").await.unwrap();
+    for options in [MERGE, REPLACE] {
+        for options in [options, options.with_as_of(cx.now())] {
+            let records = [ending(&cx, "ends", Duration::from_secs(1_000)), entry("k", "v")];
+            let answer = apply(&*cx.a, &records, options).await;
+            let error = refused(answer, ErrorKind::Unsupported, "a record with a lifetime");
+            assert_eq!(error.index(), Some(0), "the index of the record");
+            value_is(&*cx.b, "mine", Some("1")).await;
+            assert_eq!(cx.b.count("").await.unwrap(), 1, "entries");
+        }
     }
 }
 
