@@ -19,10 +19,12 @@ mod lease;
 mod limits;
 mod list;
 mod model;
+mod modest;
 mod mutant;
 mod race;
 mod shadow;
 mod snap;
+mod synced;
 mod ttl;
 mod txn;
 mod watch;
@@ -50,6 +52,9 @@ pub struct Mutant {
     pub sentence: &'static str,
     /// The ids of the clauses that must reject it.
     pub killers: &'static [&'static str],
+    /// Whether it is the defect that something never comes, so that a clause which waits for it
+    /// rejects the mutant by not coming to an end.
+    pub hangs: bool,
     defect: Defect,
 }
 
@@ -153,12 +158,15 @@ fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
 }
 
 /// Lists the mutants of one family, each with its defect as the documentation comment and the
-/// clauses that must reject it:
+/// clauses that must reject it; `or late` says that they may do so by not coming to an end, because
+/// what they wait for never comes:
 ///
 /// ```text
 /// gallery! {
 ///     /// A delete always says that there was an entry.
 ///     "kv.delete.always" rejected by ["kv.delete.existed"] => delete_always;
+///     /// Deletes are not told.
+///     "watch.delete.silent" rejected by ["watch.delete"] or late => delete_silent;
 /// }
 /// ```
 ///
@@ -168,15 +176,18 @@ macro_rules! gallery {
     (checkpointers $($rest:tt)*) => { gallery! { @family Checkpointer $($rest)* } };
     (@family $subject:ident $(
         $(#[doc = $sentence:literal])+
-        $id:literal rejected by [$($killer:literal),+ $(,)?] => $hooks:expr;
+        $id:literal rejected by [$($killer:literal),+ $(,)?] $(or $late:ident)? => $hooks:expr;
     )*) => {
         pub(super) const MUTANTS: &[$crate::gallery::Mutant] = &[$($crate::gallery::Mutant {
             id: $id,
             sentence: concat!($($sentence),+).trim_ascii(),
             killers: &[$($killer),+],
+            hangs: gallery!(@late $($late)?),
             defect: $crate::gallery::Defect::$subject($hooks),
         }),*];
     };
+    (@late) => { false };
+    (@late late) => { true };
     ($($rest:tt)*) => { gallery! { @family Backend $($rest)* } };
 }
 

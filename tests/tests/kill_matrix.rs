@@ -1,8 +1,10 @@
 //! Tests the conformance suite itself: which clause rejects which broken backend.
 //!
 //! One test per mutant (the clauses that it names must reject it), one per MUST clause (a mutant
-//! must name it) and one per honest backend (every clause must accept it). The matrix is written
-//! to `target/kill-matrix.txt`; with `KILL_MATRIX=full` in the environment every clause is run
+//! must name it), one per honest backend (every clause must accept it) and one for all of these
+//! together (every clause must have run on one of them). A clause rejects by what it says: one
+//! that does not begin, or does not end, rejects nothing, unless it is the defect of the mutant
+//! that calls never end. The matrix is written to `target/kill-matrix.txt`; with `KILL_MATRIX=full` in the environment every clause is run
 //! on every mutant for it, which takes some minutes.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the summary is for people")]
 
@@ -10,17 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use parking_lot::Mutex;
-use state_conformance::{Clause, Level, Status, Suite, Verdict, all};
+use state_conformance::{Clause, Level, Report, Status, Suite, ToldBy, Verdict, all};
 use state_tests::gallery::{Mutant, controls, mutants};
 
-/// How long a clause may take on a mutant: one that loses events would be waited for.
+/// How long a clause may take on a mutant that does not name it, or that loses what it waits for.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// How long a clause may take on an honest backend, beside other tests on a slow machine.
+/// How long a clause may take that is to come to an end, beside other tests on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a clause about races may be run on a mutant that names it: which of several callers
@@ -36,8 +38,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let full = std::env::var_os("KILL_MATRIX").is_some_and(|wanted| wanted == "full");
     let matrix = Matrix::default();
-    let mut trials: Vec<Trial> =
-        controls().into_iter().map(|(name, suite)| control_trial(name, suite)).collect();
+    let controls: Vec<Arc<Control>> = controls().into_iter().map(Control::new).collect();
+    let mut trials: Vec<Trial> = controls.iter().cloned().map(control_trial).collect();
+    trials.push(kept_trial(controls));
     trials.extend(mutants().map(|mutant| mutant_trial(mutant, full, Arc::clone(&matrix))));
     let musts = all().filter(|clause| clause.level == Level::Must);
     trials.extend(musts.map(clause_trial));
@@ -50,21 +53,56 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
+/// An honest backend, judged once, by whichever test comes first.
+struct Control {
+    name: &'static str,
+    suite: Suite,
+    report: OnceLock<Result<Report, String>>,
+}
+
+impl Control {
+    fn new((name, suite): (&'static str, Suite)) -> Arc<Self> {
+        let suite = suite.with_deadline(PATIENCE);
+        Arc::new(Self { name, suite, report: OnceLock::new() })
+    }
+
+    fn report(&self) -> Result<&Report, Failed> {
+        let judged = || self.suite.report().map_err(|error| error.to_string());
+        self.report.get_or_init(judged).as_ref().map_err(Failed::from)
+    }
+}
+
 /// An honest backend is rejected by no clause.
-fn control_trial(name: &str, suite: Suite) -> Trial {
-    let name = format!("control: {name}");
-    let suite = suite.with_deadline(PATIENCE);
-    Trial::test(name, move || {
-        let report = suite.report().map_err(|error| Failed::from(error.to_string()))?;
-        let failures: Vec<_> = report.failures().filter_map(Verdict::failure).collect();
+fn control_trial(control: Arc<Control>) -> Trial {
+    Trial::test(format!("control: {}", control.name), move || {
+        let failures: Vec<_> = control.report()?.failures().filter_map(Verdict::failure).collect();
         if failures.is_empty() { Ok(()) } else { Err(Failed::from(failures.join("\n"))) }
+    })
+}
+
+/// Every clause is kept by an honest backend: one that applies to none of them could reject all.
+fn kept_trial(controls: Vec<Arc<Control>>) -> Trial {
+    Trial::test("controls: every clause is kept by one", move || {
+        let mut kept = BTreeSet::new();
+        for control in &controls {
+            let verdicts = control.report()?.verdicts.iter();
+            let keeps =
+                |verdict: &&Verdict| matches!(verdict.status, Status::Passed | Status::Refused);
+            kept.extend(verdicts.filter(keeps).map(|verdict| verdict.clause.id));
+        }
+        let missing: Vec<_> =
+            all().map(|clause| clause.id).filter(|id| !kept.contains(id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failed::from(format!("no control keeps:\n  {}", missing.join("\n  "))))
     })
 }
 
 /// A mutant is rejected by every clause that it names.
 fn mutant_trial(mutant: &'static Mutant, full: bool, matrix: Matrix) -> Trial {
     Trial::test(format!("mutant: {}", mutant.id), move || {
-        let suite = mutant.suite().with_deadline(DEADLINE);
+        let suite = mutant.suite();
         let named = |clause: &&Clause| mutant.killers.contains(&clause.id);
         let mut rejecting = BTreeSet::new();
         let mut survived = Vec::new();
@@ -75,11 +113,13 @@ fn mutant_trial(mutant: &'static Mutant, full: bool, matrix: Matrix) -> Trial {
                 continue;
             }
             let tries = if named(&clause) && clause.threads { RACES_MAX } else { 1 };
-            let status = judged(&suite, clause, tries);
-            if matches!(status, Status::Failed(_)) {
+            let waits = named(&clause) && !mutant.hangs;
+            let suite = suite.clone().with_deadline(if waits { PATIENCE } else { DEADLINE });
+            let verdict = judged(mutant, &suite, clause, tries);
+            if rejects(mutant, &verdict) {
                 rejecting.insert(clause.id);
             } else if named(&clause) {
-                survived.push(format!("{}: {status}", clause.id));
+                survived.push(format!("{}: {}", clause.id, verdict.status));
             }
         }
         let unknown = mutant.killers.iter().filter(|id| all().all(|clause| clause.id != **id));
@@ -100,16 +140,25 @@ fn subject_of(id: &str) -> Vec<&str> {
     id.splitn(parts + 1, '.').take(parts).collect::<Vec<_>>()
 }
 
+/// Whether it is the clause that rejects the mutant, and not the machine.
+fn rejects(mutant: &Mutant, verdict: &Verdict) -> bool {
+    match verdict.told_by {
+        Some(ToldBy::Clause) => true,
+        Some(ToldBy::Deadline) => mutant.hangs,
+        _ => false,
+    }
+}
+
 /// The first verdict that rejects, or the last of so many.
-fn judged(suite: &Suite, clause: &'static Clause, tries: usize) -> Status {
-    let mut status = suite.check(clause).status;
+fn judged(mutant: &Mutant, suite: &Suite, clause: &'static Clause, tries: usize) -> Verdict {
+    let mut verdict = suite.check(clause);
     for _ in 1..tries {
-        if matches!(status, Status::Failed(_)) {
+        if rejects(mutant, &verdict) {
             break;
         }
-        status = suite.check(clause).status;
+        verdict = suite.check(clause);
     }
-    status
+    verdict
 }
 
 /// A clause that binds is named by a mutant that it rejects.

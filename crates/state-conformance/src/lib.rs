@@ -53,7 +53,7 @@ pub use clause::{Clause, Facility, Family, Level, Run};
 pub use clauses::{OfficialTest, all, families, official_tests};
 pub use context::Context;
 pub use fixture::Fixture;
-pub use report::{Report, Status, Verdict};
+pub use report::{Report, Status, ToldBy, Verdict};
 pub use subject::{Subject, SubjectKind};
 pub use suite::Suite;
 pub use task::Task;

@@ -44,6 +44,18 @@ impl fmt::Display for Status {
     }
 }
 
+/// What has told that a clause is broken.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ToldBy {
+    /// The clause: what it saw is not what it demands.
+    Clause,
+    /// Time: the clause did not end.
+    Deadline,
+    /// The fixture, or the machine: the clause was not begun.
+    Setup,
+}
+
 /// What was found about one clause, and how.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
@@ -52,6 +64,8 @@ pub struct Verdict {
     pub clause: &'static Clause,
     /// What was found.
     pub status: Status,
+    /// What has told that it is broken; `None` when nothing has.
+    pub told_by: Option<ToldBy>,
     /// What was left in the store after it was cleared, if anything. It is kept apart from the
     /// status, because it is no verdict on the clause.
     pub leftovers: Option<String>,

@@ -13,7 +13,7 @@ use state_core::{BoxFuture, Clock, Result, SystemClock};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clause::Declared;
-use crate::{Clause, Status, SubjectKind, Verdict};
+use crate::{Clause, Status, SubjectKind, ToldBy, Verdict};
 
 /// What clauses are run on.
 pub(crate) trait Bench: Send + Sync {
@@ -50,21 +50,21 @@ pub(crate) fn run(bench: &Arc<dyn Bench>, clause: &'static Clause, deadline: Dur
     let spawned = thread::Builder::new().name(clause.id.to_owned()).spawn(move || {
         let ran = quietly(|| run_here(&*bench, clause, deadline));
         // The receiver is gone when the deadline has passed: nobody wants to know any more.
-        drop(sender.send(ran.unwrap_or_else(|message| (Err(message), None))));
+        drop(sender.send(ran.unwrap_or_else(|message| (Err((ToldBy::Setup, message)), None))));
     });
     let (result, leftovers) = match spawned.map(|_| receiver.recv_timeout(patience)) {
         Ok(Ok(ran)) => ran,
         Ok(Err(RecvTimeoutError::Timeout)) => (Err(too_late(deadline)), None),
-        Ok(Err(RecvTimeoutError::Disconnected)) => (Err("its thread ended".to_owned()), None),
-        Err(error) => (Err(format!("no thread can be started: {error}")), None),
+        Ok(Err(RecvTimeoutError::Disconnected)) => (Err(unready("its thread ended")), None),
+        Err(error) => (Err(unready(format!("no thread can be started: {error}"))), None),
     };
-    let status = match result {
-        Ok(()) if clause.unless.is_empty() => Status::Passed,
-        Ok(()) => Status::Refused,
-        Err(message) => Status::Failed(message),
+    let (status, told_by) = match result {
+        Ok(()) if clause.unless.is_empty() => (Status::Passed, None),
+        Ok(()) => (Status::Refused, None),
+        Err((told_by, message)) => (Status::Failed(message), Some(told_by)),
     };
     let duration = clock.monotonic().saturating_sub(started);
-    Verdict { clause, status, leftovers, duration }
+    Verdict { clause, status, told_by, leftovers, duration }
 }
 
 /// What decides which clauses apply, found out on a runtime of its own.
@@ -75,22 +75,25 @@ pub(crate) fn declared(bench: &dyn Bench) -> Result<Declared, String> {
     declared.map_err(|error| format!("the store cannot be opened: {error}"))
 }
 
-type Ran = (Result<(), String>, Option<String>);
+/// The verdict, or what told that the clause is broken and what it said; and what is left over.
+type Ran = (Result<(), (ToldBy, String)>, Option<String>);
 
 fn run_here(bench: &dyn Bench, clause: &'static Clause, deadline: Duration) -> Ran {
     let runtime = match runtime(clause.threads) {
         Ok(runtime) => runtime,
-        Err(message) => return (Err(message), None),
+        Err(message) => return (Err(unready(message)), None),
     };
     let ran = runtime.block_on(async {
         let prepared = match tokio::time::timeout(deadline, bench.prepare(clause)).await {
             Ok(Ok(prepared)) => prepared,
-            Ok(Err(error)) => return (Err(format!("the fixture failed: {error}")), None),
-            Err(_elapsed) => return (Err(too_late(deadline)), None),
+            Ok(Err(error)) => {
+                return (Err(unready(format!("the fixture failed: {error}"))), None);
+            }
+            Err(_elapsed) => return (Err(unready(late(deadline))), None),
         };
         let decided = AssertUnwindSafe(prepared.decided).catch_unwind();
         let result = match tokio::time::timeout(deadline, decided).await {
-            Ok(result) => result.map_err(|panic| message_of(&*panic)),
+            Ok(result) => result.map_err(|panic| (ToldBy::Clause, message_of(&*panic))),
             Err(_elapsed) => Err(too_late(deadline)),
         };
         let cleaned = AssertUnwindSafe(prepared.cleaned).catch_unwind();
@@ -111,7 +114,15 @@ fn runtime(threads: bool) -> Result<Runtime, String> {
     builder.build().map_err(|error| format!("no runtime can be built: {error}"))
 }
 
-fn too_late(deadline: Duration) -> String {
+fn unready(message: impl Into<String>) -> (ToldBy, String) {
+    (ToldBy::Setup, message.into())
+}
+
+fn too_late(deadline: Duration) -> (ToldBy, String) {
+    (ToldBy::Deadline, late(deadline))
+}
+
+fn late(deadline: Duration) -> String {
     format!("did not end within {} s", deadline.as_secs_f32())
 }
 
@@ -164,18 +175,20 @@ mod tests {
 
     fn verdict_on(
         make: impl Fn() -> BoxFuture<'static, Result<Fixture>> + Send + Sync + 'static,
-    ) -> String {
+    ) -> (Option<ToldBy>, String) {
         let bench: Arc<dyn Bench> = Arc::new(Made::<dyn StateBackend>(Arc::new(make)));
         let clause = crate::all().next().unwrap();
-        match run(&bench, clause, Duration::from_millis(100)).status {
-            Status::Failed(message) => message,
+        let verdict = run(&bench, clause, Duration::from_millis(100));
+        match verdict.status {
+            Status::Failed(message) => (verdict.told_by, message),
             other => panic!("expected a failure, got {other}"),
         }
     }
 
     #[test]
     fn what_waits_for_ever_is_ended_at_the_deadline() {
-        assert_eq!(verdict_on(|| Box::pin(pending())), "did not end within 0.1 s");
+        let late = (Some(ToldBy::Setup), "did not end within 0.1 s".to_owned());
+        assert_eq!(verdict_on(|| Box::pin(pending())), late);
     }
 
     #[test]
@@ -189,12 +202,14 @@ mod tests {
                 pending().await
             })
         };
-        assert_eq!(verdict_on(blocks), "did not end within 0.1 s");
+        let late = (Some(ToldBy::Deadline), "did not end within 0.1 s".to_owned());
+        assert_eq!(verdict_on(blocks), late);
     }
 
     #[test]
     fn a_panic_is_the_message_with_its_place() {
-        let message = verdict_on(|| Box::pin(async { panic!("expected 1, got 2") }));
+        let (told_by, message) = verdict_on(|| Box::pin(async { panic!("expected 1, got 2") }));
+        assert_eq!(told_by, Some(ToldBy::Setup), "the clause has not begun");
         let (said, place) = message.split_once("\n  at ").unwrap();
         assert_eq!(said, "expected 1, got 2");
         assert!(place.contains("runner.rs:"), "{place}");
@@ -202,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_fixture_that_fails_is_a_failure() {
-        let message =
+        let failed =
             verdict_on(|| Box::pin(async { Err(state_core::Error::invalid("no server")) }));
-        assert_eq!(message, "the fixture failed: no server");
+        assert_eq!(failed, (Some(ToldBy::Setup), "the fixture failed: no server".to_owned()));
     }
 }

@@ -17,7 +17,7 @@ use state_core::{Error, ErrorKind, Result};
 use crate::clause::Declared;
 use crate::runner::{self, Bench};
 use crate::subject::{Made, Make};
-use crate::{Clause, Fixture, Level, Report, Status, Subject, Verdict, all};
+use crate::{Clause, Fixture, Level, Report, Status, Subject, ToldBy, Verdict, all};
 
 /// The contract, applied to the stores that a factory makes. Cloning is cheap.
 #[derive(Clone)]
@@ -103,7 +103,10 @@ impl Suite {
     pub fn check(&self, clause: &'static Clause) -> Verdict {
         match self.declared() {
             Ok(declared) => self.judge(clause, &declared),
-            Err(message) => verdict(clause, Status::Failed(message)),
+            Err(message) => {
+                let told_by = Some(ToldBy::Setup);
+                Verdict { told_by, ..verdict(clause, Status::Failed(message)) }
+            }
         }
     }
 
@@ -194,5 +197,5 @@ impl fmt::Debug for Suite {
 }
 
 fn verdict(clause: &'static Clause, status: Status) -> Verdict {
-    Verdict { clause, status, leftovers: None, duration: Duration::ZERO }
+    Verdict { clause, status, told_by: None, leftovers: None, duration: Duration::ZERO }
 }

@@ -7,7 +7,8 @@ use third_party_backend::MapStore;
 use super::hooks::Hooks;
 use super::{checkpoints, suite};
 
-/// The suites that must pass, by name: between them every clause applies to one at least.
+/// The suites that must pass, by name: between them they keep every clause, as the kill matrix
+/// makes sure.
 pub fn controls() -> Vec<(&'static str, Suite)> {
     let bare = Suite::new("bare", || async {
         let (store, clock) = MapStore::with_manual_clock();
@@ -18,6 +19,8 @@ pub fn controls() -> Vec<(&'static str, Suite)> {
         ("honest", suite("honest", Hooks::default)),
         ("spanning", suite("spanning", spanning)),
         ("replicated", suite("replicated", replicated)),
+        ("synced", suite("synced", super::synced::synced)),
+        ("modest", suite("modest", super::modest::modest)),
         ("durable", suite("durable", super::durable::durable)),
         ("bare", bare),
         ("model", checkpoints::suite("model", checkpoints::honest)),

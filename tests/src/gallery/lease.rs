@@ -36,13 +36,13 @@ gallery! {
     /// A renewal says that it was made, and was not.
     "lease.renew.does-nothing" rejected by ["lease.renew.extends", "lease.handle.renews"] => grant::renew_does_nothing;
     /// A renewal does not look at owner and token.
-    "lease.renew.anybody" rejected by ["lease.renew.stranger", "lease.handle.taken-over", "lease.handle.run.stopped"] => grant::renew_anybody;
+    "lease.renew.anybody" rejected by ["lease.renew.stranger", "lease.handle.taken-over", "lease.handle.run.stopped"] or late => grant::renew_anybody;
     /// A renewal brings back a lease that has ended.
     "lease.renew.revives" rejected by ["lease.renew.lost"] => grant::renew_revives;
     /// A renewal is always refused.
     "lease.renew.refused" rejected by ["lease.handle.renews", "lease.handle.run.ends"] => grant::renew_refused;
     /// A released lease stays held until it ends.
-    "lease.release.does-nothing" rejected by ["lease.release.frees", "lease.handle.release", "lease.handle.drop", "lease.handle.waits"] => grant::release_does_nothing;
+    "lease.release.does-nothing" rejected by ["lease.release.frees", "lease.handle.release", "lease.handle.drop", "lease.handle.waits"] or late => grant::release_does_nothing;
     /// Anybody can release a lease.
     "lease.release.anybody" rejected by ["lease.release.stranger"] => grant::release_anybody;
     /// A lease never ends.

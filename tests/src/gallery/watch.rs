@@ -15,23 +15,23 @@ gallery! {
     /// Puts are told without their version.
     "watch.put.no-version" rejected by ["watch.put"] => told::put_no_version;
     /// Increments are not told.
-    "watch.put.no-increments" rejected by ["watch.put"] => told::put_no_increments;
+    "watch.put.no-increments" rejected by ["watch.put"] or late => told::put_no_increments;
     /// Puts are told without their deadline.
     "watch.put.no-deadline" rejected by ["watch.put.deadline"] => told::put_no_deadline;
     /// Deletes are not told.
-    "watch.delete.silent" rejected by ["watch.delete", "model.watch"] => told::delete_silent;
+    "watch.delete.silent" rejected by ["watch.delete", "model.watch"] or late => told::delete_silent;
     /// Touches are not told.
-    "watch.touch.silent" rejected by ["watch.touch"] => told::touch_silent;
+    "watch.touch.silent" rejected by ["watch.touch"] or late => told::touch_silent;
     /// Expiries are told as deletes.
     "watch.expired.as-deleted" rejected by ["watch.expired"] => told::expired_as_deleted;
     /// Changes of hashes are not told.
-    "watch.hash.silent" rejected by ["watch.hash"] => told::hash_silent;
+    "watch.hash.silent" rejected by ["watch.hash"] or late => told::hash_silent;
     /// A clear is told as one of everything.
     "watch.clear.all" rejected by ["watch.clear"] => told::clear_all;
     /// The writes of a batch are not told.
-    "watch.batch.silent" rejected by ["watch.batch"] => told::batch_silent;
+    "watch.batch.silent" rejected by ["watch.batch"] or late => told::batch_silent;
     /// The writes of a transaction are not told.
-    "watch.transaction.silent" rejected by ["watch.transaction"] => told::transaction_silent;
+    "watch.transaction.silent" rejected by ["watch.transaction"] or late => told::transaction_silent;
     /// A write that is refused is told as a touch.
     "watch.refused.told" rejected by ["watch.refused"] => told::refused_told;
     /// Changes that come together are told last to first.
@@ -51,7 +51,7 @@ gallery! {
     /// A watch from now on begins with what was before.
     "watch.now.earlier" rejected by ["watch.now"] => log::now_is_oldest;
     /// An instance tells only of what was written through it.
-    "watch.instances.own" rejected by ["watch.instances"] => told::own_writes;
+    "watch.instances.own" rejected by ["watch.instances"] or late => told::own_writes;
     /// The end of one watch ends them all.
     "watch.drop.ends-all" rejected by ["watch.drop"] => log::drop_ends_all;
     /// A gap is not told.

@@ -242,7 +242,7 @@ gallery! { checkpointers
         })
     };
     /// Only puts into the root namespace are told.
-    "ckpt.watch.puts.root" rejected by ["ckpt.watch.puts"] => || told(|event| match event {
+    "ckpt.watch.puts.root" rejected by ["ckpt.watch.puts"] or late => || told(|event| match event {
         ThreadEvent::Put(place) if !place.namespace.is_root() => vec![],
         other => vec![other],
     });
