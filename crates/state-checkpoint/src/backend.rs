@@ -28,7 +28,7 @@ use state_core::checkpoint::{
     CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
 };
 use state_core::{
-    BackendInfo, BoxStream, Capability, Consistency, Error, ErrorKind, GetOptions, Key,
+    Acks, BackendInfo, BoxStream, Capability, Consistency, Error, ErrorKind, GetOptions, Key,
     ListOptions, Outcome, Page, Result, Scope, StateBackend, Version,
 };
 
@@ -37,7 +37,7 @@ use self::rows::Head;
 use crate::options::CheckpointOptions;
 use crate::store::{
     Append, AppendWrites, Appended, CopyThread, Keep, Life, Load, Loaded, ReadPage, RecordPage,
-    Remove, Removed, StoredWrite, ThreadStore, Values, Want, WritesAppended,
+    Remove, Removed, ThreadStore, Values, Want, WritesAppended, WritesPage,
 };
 
 /// Longer ids would not fit into keys.
@@ -217,8 +217,13 @@ impl ThreadStore for BackendThreads {
         self.read_page(page).await
     }
 
-    async fn all_writes(&self, thread: &ThreadId, life: Life) -> Result<Option<Vec<StoredWrite>>> {
-        self.read_all_writes(thread, life).await
+    async fn writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        after: Option<Bytes>,
+    ) -> Result<Option<WritesPage>> {
+        self.read_writes_page(thread, life, after).await
     }
 
     async fn remove(&self, remove: &Remove) -> Result<Option<Removed>> {
@@ -233,7 +238,11 @@ impl ThreadStore for BackendThreads {
         self.copy_rows(copy).await
     }
 
-    async fn delete(&self, delete: &DeleteThread) -> Result<bool> {
+    async fn drop_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()> {
+        self.delete_empty(thread, acks).await
+    }
+
+    async fn delete(&self, delete: &DeleteThread) -> Result<Option<u64>> {
         self.delete_rows(delete).await
     }
 

@@ -9,8 +9,11 @@ mod driver;
 mod get;
 mod history;
 mod list;
+mod pages;
 mod prune;
 mod put;
+mod rebuilt;
+mod retain;
 mod values;
 mod writes;
 

@@ -47,5 +47,5 @@ pub use thread::{Fields, Saved, StateFormat, Thread, Threads};
 pub use store::{
     Append, AppendWrites, Appended, Bases, Content, CopyRecords, CopyThread, Found, Keep, Life,
     Load, Loaded, NewWrite, PagePosition, Part, ReadPage, RecordPage, Remove, Removed,
-    StoredRecord, StoredWrite, ThreadStore, Values, Want, WritesAppended,
+    StoredRecord, StoredWrite, ThreadStore, Values, Want, WritesAppended, WritesPage,
 };

@@ -16,15 +16,16 @@ mod requests;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use state_core::checkpoint::{
     CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
 };
-use state_core::{BackendInfo, BoxStream, Page, Result};
+use state_core::{Acks, BackendInfo, BoxStream, Page, Result};
 
 pub use parts::{Bases, Content, Found, Part, StoredRecord, StoredWrite};
 pub use requests::{
     Append, AppendWrites, Appended, CopyRecords, CopyThread, Keep, Life, Load, Loaded, NewWrite,
-    PagePosition, ReadPage, RecordPage, Remove, Removed, Values, Want, WritesAppended,
+    PagePosition, ReadPage, RecordPage, Remove, Removed, Values, Want, WritesAppended, WritesPage,
 };
 
 /// A store of threads, each a set of rows that changes in one atomic step.
@@ -61,12 +62,25 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
     /// Reads records by falling id.
     async fn page(&self, page: ReadPage<'_>) -> Result<Option<RecordPage>>;
 
-    /// Reads all writes of the thread, also those whose checkpoint has not been put.
-    async fn all_writes(&self, thread: &ThreadId, life: Life) -> Result<Option<Vec<StoredWrite>>>;
+    /// Reads the writes of the thread page by page, also those whose checkpoint has not been put:
+    /// from the beginning, or from where a page said that it goes on. `None` when the thread has
+    /// another life now.
+    async fn writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        after: Option<Bytes>,
+    ) -> Result<Option<WritesPage>>;
 
-    /// Takes records out of sight or away, in steps of at most 1,000. `None` when the thread has
-    /// another life now, and nothing, or only the first steps, were done.
+    /// Takes records out of sight or away, in steps of at most 1,000, and the thread itself where
+    /// it holds nothing any more. `None` when the thread has another life now, and nothing, or
+    /// only the first steps, were done; also when the answer of a step was lost, which was done
+    /// therefore.
     async fn remove(&self, remove: &Remove) -> Result<Option<Removed>>;
+
+    /// Finishes what a call has left that was cut short: takes a thread away that holds neither
+    /// checkpoints nor writes, and of an absent one whatever is there still.
+    async fn drop_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()>;
 
     /// Takes away the content that is not to be kept; `false` when the thread was written to
     /// meanwhile, so that what is to be kept must be found out anew.
@@ -76,8 +90,9 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
     /// such thread.
     async fn copy(&self, copy: &CopyThread) -> Result<Option<u64>>;
 
-    /// Deletes a thread with everything that belongs to it.
-    async fn delete(&self, delete: &DeleteThread) -> Result<bool>;
+    /// Deletes a thread with everything that belongs to it, and returns how many checkpoints it
+    /// showed; `None` when there was no such thread.
+    async fn delete(&self, delete: &DeleteThread) -> Result<Option<u64>>;
 
     /// Lists threads page by page.
     async fn threads(&self, list: &ListThreads) -> Result<Page<ThreadSummary>>;

@@ -23,14 +23,15 @@ mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use state_checkpoint::{
     Append, AppendWrites, Appended, CheckpointOptions, CopyThread, Keep, Life, Load, Loaded,
-    ReadPage, RecordPage, Remove, Removed, StoredWrite, ThreadStore, Values, Want, WritesAppended,
+    ReadPage, RecordPage, Remove, Removed, ThreadStore, Values, Want, WritesAppended, WritesPage,
 };
 use state_core::checkpoint::{
     CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
 };
-use state_core::{BackendInfo, BoxStream, Namespace, Page, Result};
+use state_core::{Acks, BackendInfo, BoxStream, Namespace, Page, Result};
 
 pub use open::{ConnectCheckpointer, RedisCheckpointer};
 
@@ -125,8 +126,13 @@ impl ThreadStore for RedisThreads {
         self.inner.read_page(page).await
     }
 
-    async fn all_writes(&self, thread: &ThreadId, life: Life) -> Result<Option<Vec<StoredWrite>>> {
-        self.inner.read_all_writes(thread, life).await
+    async fn writes(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        after: Option<Bytes>,
+    ) -> Result<Option<WritesPage>> {
+        self.inner.read_writes(thread, life, after).await
     }
 
     async fn remove(&self, remove: &Remove) -> Result<Option<Removed>> {
@@ -143,7 +149,12 @@ impl ThreadStore for RedisThreads {
         copied
     }
 
-    async fn delete(&self, delete: &DeleteThread) -> Result<bool> {
+    async fn drop_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()> {
+        let delete = DeleteThread::new(thread.clone()).with_acks(acks);
+        self.inner.delete_if(&delete, true).await.map(drop)
+    }
+
+    async fn delete(&self, delete: &DeleteThread) -> Result<Option<u64>> {
         self.inner.delete_thread(delete).await
     }
 

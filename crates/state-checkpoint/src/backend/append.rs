@@ -25,6 +25,14 @@ impl BackendThreads {
             match self.unless_changed(thread, version, appended).await {
                 Ok(None) => {}
                 Ok(Some(put @ Appended::Put { .. })) => return Ok(put),
+                Ok(Some(Appended::Existed)) => {
+                    // The call that put it may have been cut short.
+                    self.created(thread).await?;
+                    if let Some(run) = &append.run {
+                        self.reindex_run(run, thread).await?;
+                    }
+                    return Ok(Appended::Existed);
+                }
                 refused => {
                     // An earlier try has indexed the run.
                     if let Some(run) = append.run.as_deref().filter(|_| tried > 0) {

@@ -11,11 +11,11 @@ use super::{BackendThreads, TRIES, too_busy};
 
 impl BackendThreads {
     /// Takes the head away, and with it the thread; then everything else.
-    pub(super) async fn delete_rows(&self, delete: &DeleteThread) -> Result<bool> {
+    pub(super) async fn delete_rows(&self, delete: &DeleteThread) -> Result<Option<u64>> {
         let thread = &delete.thread;
         for _ in 0..TRIES {
             let seen = self.see(thread).await?;
-            let Some((_, version)) = seen.head.clone() else {
+            let Some((head, version)) = seen.head.clone() else {
                 if let Some(lifetime) = delete.tombstone {
                     let head = keys::head(thread);
                     let mut transaction = Transaction::new().with_acks(delete.acks);
@@ -25,7 +25,7 @@ impl BackendThreads {
                     }
                 }
                 self.clean(thread).await?;
-                return Ok(false);
+                return Ok(None);
             };
             // A stale holder is refused here.
             self.begin(thread, seen, &delete.ownership, ThreadLifetime::Keep, false)?;
@@ -38,16 +38,16 @@ impl BackendThreads {
             }
             if self.transact(transaction).await? {
                 self.clean(thread).await?;
-                return Ok(true);
+                return Ok(Some(head.checkpoints));
             }
         }
         Err(too_busy())
     }
 
-    /// Deletes a thread that holds nothing any more.
+    /// Deletes a thread that holds nothing any more, and what is left of one that is gone.
     pub(super) async fn delete_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()> {
         let Some((head, version)) = self.head(thread, Consistency::Strong).await? else {
-            return Ok(());
+            return self.clean(thread).await;
         };
         let rows = Rows::new(thread, head.life.generation);
         let writes =

@@ -78,7 +78,7 @@ impl BackendThreads {
         self.settle_run(run, thread, Some(version)).await
     }
 
-    /// Takes away the index row of a run that was written for a put that came to nothing.
+    /// Takes away the index row of a run that was written for what came to nothing, or is over.
     pub(super) async fn unindex_run(&self, run: &str, thread: &ThreadId) -> Result<()> {
         let version = self.version_of(&keys::run_index(run, thread)).await?;
         self.settle_run(run, thread, version).await
@@ -107,7 +107,8 @@ impl BackendThreads {
         self.reclaim(thread).await
     }
 
-    /// The threads in the index of a run.
+    /// The threads in the index of a run. Those that are absent are taken out of it, and what is
+    /// left of them away: a call may have been cut short.
     pub(super) async fn indexed_threads(&self, run: &str) -> Result<Vec<ThreadId>> {
         let prefix = keys::run_index_prefix(run);
         let partition = keys::run_index_partition();
@@ -116,7 +117,16 @@ impl BackendThreads {
             let rest = key.name().get(prefix.len()..)?;
             Some(ThreadId::new(std::str::from_utf8(rest).ok()?))
         };
-        Ok(names.iter().filter_map(thread).collect())
+        let mut threads = Vec::with_capacity(names.len());
+        for thread in names.iter().filter_map(thread) {
+            if self.head(&thread, Consistency::Strong).await?.is_some() {
+                threads.push(thread);
+                continue;
+            }
+            self.clean(&thread).await?;
+            self.unindex_run(run, &thread).await?;
+        }
+        Ok(threads)
     }
 
     /// Takes away what is left of an absent thread, its index row included.

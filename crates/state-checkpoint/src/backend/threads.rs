@@ -1,4 +1,5 @@
-//! Listing threads by their index, which is put right on the way.
+//! Listing threads by their index, which is put right on the way. It is ordered by name: it has
+//! one row for each thread, which is found without knowing when the thread was made.
 
 use state_core::checkpoint::{ListThreads, ThreadId, ThreadSummary};
 use state_core::{Error, GetOptions, Key, ListOptions, Page, Result, Scope};

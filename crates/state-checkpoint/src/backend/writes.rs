@@ -6,16 +6,19 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership, ThreadId, WriteIndex};
-use state_core::{Consistency, Error, Key, Result};
+use state_core::{Consistency, Error, Key, ListOptions, Result, Scope};
 
 use super::keys::{Rows, WRITES};
 use super::rows::{HEADER_BYTES, Head, read_writes, write_writes};
 use super::{BackendThreads, Seen, TRIES, lost, too_busy};
 use crate::digest::hash;
-use crate::store::{AppendWrites, Life, NewWrite, Part, StoredWrite, WritesAppended};
+use crate::store::{AppendWrites, Life, NewWrite, Part, StoredWrite, WritesAppended, WritesPage};
 
 const BUCKETS: u64 = 512;
+/// Rows that are read at once; each may hold many writes.
+const PAGE_ROWS: usize = 100;
 /// Writes of one task with neighbouring indexes share a row: 16 of them.
 const NEIGHBOURS_SHIFT: u32 = 4;
 
@@ -81,6 +84,10 @@ impl BackendThreads {
             rows.push((row, taken));
         }
         if done.written + done.replaced == 0 {
+            if done.kept > 0 {
+                // The call that wrote them may have been cut short.
+                self.created(thread).await?;
+            }
             return Ok(Some(done));
         }
         let bases = self.add_content(&mut edit, &append.content).await?;
@@ -132,13 +139,19 @@ impl BackendThreads {
         Ok((writes, torn))
     }
 
-    pub(super) async fn read_all_writes(
+    pub(super) async fn read_writes_page(
         &self,
         thread: &ThreadId,
         life: Life,
-    ) -> Result<Option<Vec<StoredWrite>>> {
+        after: Option<Bytes>,
+    ) -> Result<Option<WritesPage>> {
         let rows = Rows::new(thread, life.generation);
-        let names = self.names(rows.partition(), &rows.prefix(WRITES), Consistency::Strong).await?;
+        let options = ListOptions::new(rows.prefix(WRITES))
+            .with_scope(Scope::Partition(rows.partition().clone()))
+            .with_after(after)
+            .with_limit(PAGE_ROWS);
+        let page = self.backend.list_page(options).await?;
+        let names: Vec<Key> = page.items.into_iter().map(|meta| meta.key).collect();
         let mut writes = Vec::new();
         let mut complete = true;
         for body in self.rows(&names, Consistency::Strong).await? {
@@ -147,11 +160,12 @@ impl BackendThreads {
                 None => complete = false,
             }
         }
-        if self.is_alive(thread, life).await? {
-            if complete { Ok(Some(writes)) } else { Err(lost("a row of writes")) }
-        } else {
-            Ok(None)
+        if !self.is_alive(thread, life).await? {
+            return Ok(None);
         }
+        let next = names.last().filter(|_| page.next.is_some());
+        let next = next.map(|last| Bytes::copy_from_slice(last.name()));
+        if complete { Ok(Some(WritesPage { writes, next })) } else { Err(lost("a row of writes")) }
     }
 
     /// Whether the thread has this life still.

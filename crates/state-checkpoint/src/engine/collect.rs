@@ -1,121 +1,89 @@
 //! Finding out what content is still needed, and having the rest swept away.
+//!
+//! Of all that is read, numbers of versions and segments alone are kept.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use state_core::checkpoint::ThreadId;
-use state_core::{Consistency, Result};
+use state_core::{Acks, Result};
 
 use super::Checkpoints;
-use super::get::Raw;
+use super::pages::{Pages, Turn};
 use super::values::Needed;
 use crate::pending::WriteStub;
-use crate::record::{Record, ValueRef};
-use crate::store::{Keep, Life, PagePosition, ReadPage, ThreadStore};
+use crate::record::ValueRef;
+use crate::store::{Keep, Life, ThreadStore};
 
 /// How often it is found out anew because the thread was written to. What is left then is taken
 /// by the next collection.
 const COLLECTIONS_MAX: usize = 5;
-/// Records read at once.
-const PAGE_RECORDS: usize = 1_000;
 /// Versions whose chains are followed at once.
 const CHAINS: usize = 1_000;
-
-/// All records of a thread in one of its lives.
-#[derive(Clone, Debug)]
-pub(super) struct Census {
-    pub(super) life: Life,
-    pub(super) serial: u64,
-    pub(super) shown: Vec<Raw>,
-    pub(super) hidden: Vec<Raw>,
-}
 
 impl<S: ThreadStore> Checkpoints<S> {
     /// Has content taken away that nothing is made from any more.
     pub(super) async fn collect(&self, thread: &ThreadId) -> Result<()> {
         for _ in 0..COLLECTIONS_MAX {
-            let Some(census) = self.census(thread, false).await? else { return Ok(()) };
-            let Some(keep) = self.needed(thread, &census).await? else { continue };
-            if self.store.sweep(thread, &keep).await? {
-                break;
+            let mut pages = Pages::new(self, thread, false);
+            match self.needed(thread, &mut pages).await? {
+                Some(keep) if self.store.sweep(thread, &keep).await? => break,
+                None if pages.seen().is_none() => break,
+                _ => {}
             }
         }
         Ok(())
     }
 
-    /// All records of a thread; `None` when it is absent, or becomes another each time.
-    pub(super) async fn census(&self, thread: &ThreadId, writes: bool) -> Result<Option<Census>> {
-        for _ in 0..COLLECTIONS_MAX {
-            let mut census = None;
-            if self.read_kind(thread, writes, false, &mut census).await?
-                && self.read_kind(thread, writes, true, &mut census).await?
-            {
-                return Ok(census);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads all records in sight, or out of it; `false` when the thread became another.
-    async fn read_kind(
+    /// Does what an earlier call has left that was cut short. `seen` is the life in which it
+    /// turned out that there is nothing to remove; `empty` says that nothing was in sight.
+    ///
+    /// That something was removed before tells the epoch; whether all was collected since, nothing
+    /// does, so it is found out anew.
+    pub(super) async fn finish(
         &self,
         thread: &ThreadId,
-        writes: bool,
-        hidden: bool,
-        census: &mut Option<Census>,
-    ) -> Result<bool> {
-        let mut position = PagePosition::Newest;
-        loop {
-            let read = ReadPage {
-                thread,
-                namespace: None,
-                id: None,
-                position,
-                limit: PAGE_RECORDS,
-                writes,
-                values: false,
-                hidden,
-                consistency: Consistency::Strong,
-            };
-            let Some(page) = self.store.page(read).await? else { return Ok(census.is_none()) };
-            let (life, serial) = (page.life, page.serial);
-            let known = census.get_or_insert_with(|| Census {
-                life,
-                serial,
-                shown: Vec::new(),
-                hidden: Vec::new(),
-            });
-            if known.life != life {
-                return Ok(false);
-            }
-            for stored in page.records {
-                let record = Record::decode(&stored.record, thread, &stored.namespace, &stored.id)?;
-                let record = Arc::new(record);
-                let raw = Raw { namespace: stored.namespace, record, writes: stored.writes };
-                if hidden { known.hidden.push(raw) } else { known.shown.push(raw) }
-            }
-            match page.next {
-                Some(next) => position = next,
-                None => return Ok(true),
-            }
+        seen: Option<Life>,
+        empty: bool,
+        acks: Acks,
+    ) -> Result<()> {
+        let removed_from = seen.is_some_and(|life| life.epoch > 0);
+        if seen.is_none() || (removed_from && empty) {
+            self.store.drop_empty(thread, acks).await?;
+            self.cache.forget(thread);
         }
+        if removed_from { self.collect(thread).await } else { Ok(()) }
     }
 
-    /// What the records and writes of a thread need; `None` when the thread has another life now.
-    async fn needed(&self, thread: &ThreadId, census: &Census) -> Result<Option<Keep>> {
-        let life = census.life;
-        let mut roots = HashSet::new();
-        for raw in census.shown.iter().chain(&census.hidden) {
-            let Some(refs) = self.resolve(thread, life, raw, true).await? else { return Ok(None) };
-            roots.extend(raw.record.versions());
-            roots.extend(refs.iter().filter_map(|(_, _, value)| match value {
-                ValueRef::Version(number) => Some(*number),
-                _ => None,
-            }));
+    /// What the records and writes of a thread need; `None` when the thread is absent, or has
+    /// another life now.
+    async fn needed(&self, thread: &ThreadId, pages: &mut Pages<'_, S>) -> Result<Option<Keep>> {
+        let mut roots: Vec<u64> = Vec::new();
+        loop {
+            let records = match pages.next().await? {
+                Turn::Page { records, .. } => records,
+                Turn::End => break,
+                Turn::Changed => return Ok(None),
+            };
+            let Some((life, _)) = pages.seen() else { return Ok(None) };
+            let Some(known) = self.places_of(thread, life, &records).await? else {
+                return Ok(None);
+            };
+            for raw in &records {
+                let refs = self.resolve(thread, life, raw, true, &known).await?;
+                let Some(refs) = refs else { return Ok(None) };
+                roots.extend(raw.record.versions());
+                roots.extend(refs.iter().filter_map(|(_, _, value)| match value {
+                    ValueRef::Version(number) => Some(*number),
+                    _ => None,
+                }));
+            }
+            // Most versions are named by many records.
+            roots.sort_unstable();
+            roots.dedup();
         }
+        let Some((life, serial)) = pages.seen() else { return Ok(None) };
         let mut needed = Needed::default();
         let mut versions: HashSet<u64> = HashSet::new();
-        let roots: Vec<u64> = roots.into_iter().collect();
         for numbers in roots.chunks(CHAINS) {
             let Some(found) = self.descriptors(thread, life, numbers, true).await? else {
                 return Ok(None);
@@ -126,15 +94,23 @@ impl<S: ThreadStore> Checkpoints<S> {
                 }
             }
         }
+        drop(roots);
         let Some(outside) = self.outside_scripts(thread, life, &versions).await? else {
             return Ok(None);
         };
-        let Some(writes) = self.store.all_writes(thread, life).await? else { return Ok(None) };
-        for write in &writes {
-            let stub = WriteStub::decode(write)?;
-            stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+        let mut after = None;
+        loop {
+            let Some(page) = self.store.writes(thread, life, after).await? else { return Ok(None) };
+            for write in &page.writes {
+                let stub = WriteStub::decode(write)?;
+                stub.outside().iter().for_each(|(at, len)| needed.add(*at, *len));
+            }
+            if page.next.is_none() {
+                break;
+            }
+            after = page.next;
         }
         let segments = needed.segments().chain(outside.segments()).collect();
-        Ok(Some(Keep { life, serial: census.serial, versions, segments }))
+        Ok(Some(Keep { life, serial, versions, segments }))
     }
 }

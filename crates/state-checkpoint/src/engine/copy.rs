@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use state_core::checkpoint::{
     CheckpointId, CheckpointNamespace, CopyOptions, GetCheckpoint, ThreadId,
 };
-use state_core::{Consistency, Error, Result};
+use state_core::{Consistency, Error, ErrorKind, Result};
 
 use super::Checkpoints;
 use super::ancestors::Ancestors;
+use super::pages::Pages;
 use crate::store::{CopyRecords, CopyThread, ThreadStore};
 
 impl<S: ThreadStore> Checkpoints<S> {
@@ -45,11 +46,23 @@ impl<S: ThreadStore> Checkpoints<S> {
             acks: options.acks,
         };
         self.cache.forget(to);
-        let Some(copied) = self.store.copy(&request).await? else { return Ok(0) };
-        if part {
-            self.collect(to).await?;
+        let copied = self.store.copy(&request).await;
+        // A conflict may be with an earlier try that was cut short.
+        if part && !matches!(&copied, Err(error) if error.kind() != ErrorKind::Conflict) {
+            self.collect_part(to).await?;
         }
-        Ok(copied)
+        copied.map(Option::unwrap_or_default)
+    }
+
+    /// Has the content taken away that a thread made of a part does not need: such a thread has
+    /// an epoch from the beginning.
+    async fn collect_part(&self, thread: &ThreadId) -> Result<()> {
+        let mut pages = Pages::new(self, thread, false);
+        pages.next().await?;
+        match pages.seen() {
+            Some((life, _)) if life.epoch > 0 => self.collect(thread).await,
+            _ => Ok(()),
+        }
     }
 
     /// A checkpoint and what it descends from; nothing when it is absent.

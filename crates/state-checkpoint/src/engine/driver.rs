@@ -59,7 +59,7 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
         let done = async {
             checked?;
             self.cache.forget(&delete.thread);
-            self.store.delete(&delete).await
+            self.store.delete(&delete).await.map(|deleted| deleted.is_some())
         };
         done.await.map_err(|error| error.with_op("delete_thread"))
     }

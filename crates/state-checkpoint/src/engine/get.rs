@@ -102,7 +102,7 @@ impl<S: ThreadStore> Checkpoints<S> {
             return Ok(None);
         };
         for raw in &raw {
-            let refs = self.resolve_with(thread, life, raw, values, &ahead).await?;
+            let refs = self.resolve(thread, life, raw, values, &ahead).await?;
             let Some(refs) = refs else { return Ok(None) };
             for (_, place, value) in &refs {
                 if let ValueRef::Version(number) = value {
@@ -173,20 +173,9 @@ impl<S: ThreadStore> Checkpoints<S> {
         Ok(Some(want.places.into_iter().zip(read.found).collect()))
     }
 
-    /// What each channel of a checkpoint stands for, with its place; `None` when the thread has
-    /// another life now.
+    /// What each channel of a checkpoint stands for, with its place, where some places are known;
+    /// `None` when the thread has another life now.
     pub(super) async fn resolve(
-        &self,
-        thread: &ThreadId,
-        life: Life,
-        raw: &Raw,
-        values: bool,
-    ) -> Result<Option<Vec<(Arc<str>, u64, ValueRef)>>> {
-        self.resolve_with(thread, life, raw, values, &HashMap::new()).await
-    }
-
-    /// The same where some places are known.
-    pub(super) async fn resolve_with(
         &self,
         thread: &ThreadId,
         life: Life,

@@ -84,7 +84,7 @@ impl<S: ThreadStore> Checkpoints<S> {
             let own = writes.iter().filter(|write| write.channel == *channel).cloned();
             walk.writes.entry(Arc::clone(channel)).or_default().push(own.collect());
         }
-        let Some(refs) = self.resolve_with(thread, life, raw, true, found).await? else {
+        let Some(refs) = self.resolve(thread, life, raw, true, found).await? else {
             return Ok(false);
         };
         for (channel, place, value) in refs {

@@ -1,22 +1,76 @@
-//! Retention: which checkpoints stay, what they are rebuilt from, and what goes.
+//! Retention: which checkpoints stay, and what goes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
 
-use state_core::Result;
 use state_core::checkpoint::{
-    CheckpointId, CheckpointNamespace, DeleteThread, Ownership, PruneOptions, PruneReport,
-    Retention, ThreadId,
+    DeleteThread, Ownership, PruneOptions, PruneReport, Retention, ThreadId,
 };
+use state_core::{Acks, Result};
 
-use super::collect::Census;
 use super::get::Raw;
+use super::pages::{Pages, Turn};
+use super::rebuilt::Place;
 use super::{Checkpoints, TRIES, too_busy};
-use crate::pending::WriteStub;
-use crate::record::ValueRef;
-use crate::store::{Remove, ThreadStore};
+use crate::store::{Life, Remove, ThreadStore};
 
-type Place = (CheckpointNamespace, CheckpointId);
+/// What is to be removed from a thread in one of its lives.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// `None` where the thread is absent.
+    pub(super) life: Option<Life>,
+    /// Whether nothing is in sight.
+    pub(super) empty: bool,
+    pub(super) gone: Vec<Place>,
+    /// How many of those, the first ones, are in sight.
+    pub(super) gone_shown: usize,
+    pub(super) hidden: Vec<Place>,
+}
+
+/// What was removed, over all tries. A try whose answer was lost, or that got part of the way
+/// before another removed something too, has removed what it meant to and is not there any more.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    report: PruneReport,
+    gone: HashSet<Place>,
+    hidden: HashSet<Place>,
+}
+
+/// What is there still, or again, of what was meant to be removed.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    shown: HashSet<Place>,
+    hidden: HashSet<Place>,
+}
+
+impl Tally {
+    /// Looks at a record that is there.
+    pub(super) fn look(&self, place: &Place, hidden: bool, left: &mut Left) {
+        if self.gone.contains(place) || self.hidden.contains(place) {
+            let left = if hidden { &mut left.hidden } else { &mut left.shown };
+            left.insert(place.clone());
+        }
+    }
+
+    /// Counts what the last try has removed, once all that is there was looked at.
+    pub(super) fn settle(&mut self, left: &Left) {
+        let there = |place: &Place| left.shown.contains(place) || left.hidden.contains(place);
+        self.report.removed += self.gone.drain().filter(|place| !there(place)).count() as u64;
+        for place in self.hidden.drain().filter(|place| !left.shown.contains(place)) {
+            let counter = if left.hidden.contains(&place) {
+                &mut self.report.hidden
+            } else {
+                &mut self.report.removed
+            };
+            *counter += 1;
+        }
+    }
+
+    /// Remembers what was meant, where it is not known what became of it.
+    fn mean(&mut self, remove: Remove, gone_shown: usize) {
+        self.gone.extend(remove.gone.into_iter().take(gone_shown));
+        self.hidden.extend(remove.hidden);
+    }
+}
 
 impl<S: ThreadStore> Checkpoints<S> {
     pub(super) async fn prune_all(
@@ -35,156 +89,24 @@ impl<S: ThreadStore> Checkpoints<S> {
     }
 
     async fn prune_one(&self, thread: &ThreadId, options: &PruneOptions) -> Result<PruneReport> {
-        for _ in 0..TRIES {
-            let deletes = matches!(options.retention, Retention::Delete);
-            let Some(census) = self.census(thread, !deletes).await? else {
-                return Ok(PruneReport::default());
-            };
-            if deletes {
-                let delete = DeleteThread::new(thread.clone())
-                    .with_ownership(options.ownership.clone())
-                    .with_acks(options.acks);
-                self.store.delete(&delete).await?;
-                self.cache.forget(thread);
-                return Ok(PruneReport::new(census.shown.len() as u64, 0));
-            }
-            let Some(plan) = self.plan(thread, &census, options.retention).await? else {
-                continue;
-            };
-            let (gone, hidden) = (plan.gone_shown, plan.hidden.len() as u64);
-            if plan.gone.is_empty() && plan.hidden.is_empty() {
-                return Ok(PruneReport::default());
-            }
-            let remove = Remove {
-                thread: thread.clone(),
-                life: census.life,
-                gone: plan.gone,
-                hidden: plan.hidden,
-                ownership: options.ownership.clone(),
-                acks: options.acks,
-            };
-            let removed = self.store.remove(&remove).await?;
+        if matches!(options.retention, Retention::Delete) {
+            let delete = DeleteThread::new(thread.clone())
+                .with_ownership(options.ownership.clone())
+                .with_acks(options.acks);
+            let deleted = self.store.delete(&delete).await?;
             self.cache.forget(thread);
-            if removed.is_some() {
-                self.collect(thread).await?;
-                return Ok(PruneReport::new(gone, hidden));
+            return Ok(PruneReport::new(deleted.unwrap_or_default(), 0));
+        }
+        let mut tally = Tally::default();
+        for _ in 0..TRIES {
+            let plan = self.plan(thread, options.retention, &mut tally).await?;
+            let Some(plan) = plan else { continue };
+            let whose = &options.ownership;
+            if self.carry_out(thread, plan, whose, options.acks, &mut tally).await? {
+                return Ok(tally.report);
             }
         }
         Err(too_busy())
-    }
-
-    /// What goes and what is hidden; `None` when the thread has another life now.
-    async fn plan(
-        &self,
-        thread: &ThreadId,
-        census: &Census,
-        retention: Retention,
-    ) -> Result<Option<Plan>> {
-        let survivors = self.survivors(census, retention);
-        let mut known: HashMap<Place, &Raw> = HashMap::new();
-        for raw in census.shown.iter().chain(&census.hidden) {
-            known.insert(place(raw), raw);
-        }
-        let mut needed: HashSet<Place> = HashSet::new();
-        for raw in census.shown.iter().filter(|raw| survivors.contains(&place(raw))) {
-            let Some(refs) = self.resolve(thread, census.life, raw, true).await? else {
-                return Ok(None);
-            };
-            let open: BTreeSet<Arc<str>> = refs
-                .into_iter()
-                .filter(|(_, _, value)| !matches!(value, ValueRef::Version(_)))
-                .map(|(channel, ..)| channel)
-                .collect();
-            let ancestors = self.rebuilt_from(thread, census, raw, open, &known).await?;
-            let Some(ancestors) = ancestors else { return Ok(None) };
-            needed.extend(ancestors);
-        }
-        let mut plan = Plan::default();
-        for raw in &census.shown {
-            let place = place(raw);
-            if survivors.contains(&place) {
-                continue;
-            }
-            if needed.contains(&place) {
-                plan.hidden.push(place);
-            } else {
-                plan.gone_shown += 1;
-                plan.gone.push(place);
-            }
-        }
-        let hidden = census.hidden.iter().map(place).filter(|place| !needed.contains(place));
-        plan.gone.extend(hidden);
-        Ok(Some(plan))
-    }
-
-    /// The ancestors that channels without a value are rebuilt from: those back to the nearest
-    /// value, where anything was written to the channel since. A channel to which nothing was
-    /// written was consumed, and needs none.
-    async fn rebuilt_from(
-        &self,
-        thread: &ThreadId,
-        census: &Census,
-        raw: &Raw,
-        mut open: BTreeSet<Arc<str>>,
-        known: &HashMap<Place, &Raw>,
-    ) -> Result<Option<HashSet<Place>>> {
-        let mut needed = HashSet::new();
-        let mut path: Vec<Place> = Vec::new();
-        let mut visited = HashSet::from([place(raw)]);
-        // For each channel, how far the path is needed.
-        let mut written: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-        let mut at = raw;
-        while !open.is_empty()
-            && let Some(parent) = &at.record.parent
-            && let Some(ancestor) = known.get(&(at.namespace.clone(), parent.clone()))
-            && visited.insert(place(ancestor))
-        {
-            path.push(place(ancestor));
-            for write in &ancestor.writes {
-                let stub = WriteStub::decode(write)?;
-                if open.contains(stub.channel()) {
-                    written.insert(Arc::from(stub.channel()), path.len());
-                }
-            }
-            let Some(refs) = self.resolve(thread, census.life, ancestor, true).await? else {
-                return Ok(None);
-            };
-            for (channel, _, value) in refs {
-                if matches!(value, ValueRef::Version(_))
-                    && open.remove(&channel)
-                    && let Some(far) = written.get_mut(&channel)
-                {
-                    *far = path.len();
-                }
-            }
-            at = ancestor;
-        }
-        let far = written.values().copied().max().unwrap_or(0);
-        needed.extend(path.into_iter().take(far));
-        Ok(Some(needed))
-    }
-
-    fn survivors(&self, census: &Census, retention: Retention) -> HashSet<Place> {
-        let mut kept: HashMap<&CheckpointNamespace, usize> = HashMap::new();
-        let now = self.options.clock.wall();
-        let mut survivors = HashSet::new();
-        // The newest come first in each namespace.
-        for raw in &census.shown {
-            let before = kept.entry(&raw.namespace).or_default();
-            let stays = match retention {
-                Retention::KeepLatest => *before == 0,
-                Retention::KeepLast(count) => *before < count,
-                Retention::MaxAge(age) => {
-                    *before == 0 || now.saturating_since(raw.record.checkpoint.time) <= age
-                }
-                _ => false,
-            };
-            *before += 1;
-            if stays {
-                survivors.insert(place(raw));
-            }
-        }
-        survivors
     }
 
     pub(super) async fn delete_runs(&self, runs: &[String]) -> Result<u64> {
@@ -201,44 +123,102 @@ impl<S: ThreadStore> Checkpoints<S> {
     }
 
     async fn delete_runs_of(&self, thread: &ThreadId, runs: &HashSet<&str>) -> Result<u64> {
+        let mut tally = Tally::default();
         for _ in 0..TRIES {
-            let Some(census) = self.census(thread, false).await? else { return Ok(0) };
-            let of_run =
-                |raw: &&Raw| raw.record.metadata.run_id().is_some_and(|run| runs.contains(run));
-            let gone: Vec<Place> = census.shown.iter().filter(of_run).map(place).collect();
-            let hidden = census.hidden.iter().filter(of_run).map(place);
-            let count = gone.len() as u64;
-            let gone: Vec<Place> = gone.into_iter().chain(hidden).collect();
-            if gone.is_empty() {
-                return Ok(0);
-            }
-            let remove = Remove {
-                thread: thread.clone(),
-                life: census.life,
-                gone,
-                hidden: Vec::new(),
-                ownership: Ownership::Anyone,
-                acks: state_core::Acks::Primary,
-            };
-            let removed = self.store.remove(&remove).await?;
-            self.cache.forget(thread);
-            if removed.is_some() {
-                self.collect(thread).await?;
-                return Ok(count);
+            let plan = self.plan_of_runs(thread, runs, &mut tally).await?;
+            let Some(plan) = plan else { continue };
+            let anyone = Ownership::Anyone;
+            if self.carry_out(thread, plan, &anyone, Acks::Primary, &mut tally).await? {
+                return Ok(tally.report.removed);
             }
         }
         Err(too_busy())
     }
+
+    /// All that belongs to one of the runs; `None` when the thread has another life now.
+    async fn plan_of_runs(
+        &self,
+        thread: &ThreadId,
+        runs: &HashSet<&str>,
+        tally: &mut Tally,
+    ) -> Result<Option<Plan>> {
+        let mut plan = Plan { empty: true, ..Plan::default() };
+        let (mut left, mut out_of_sight) = (Left::default(), Vec::new());
+        let mut pages = Pages::new(self, thread, false);
+        loop {
+            let (records, hidden) = match pages.next().await? {
+                Turn::Page { records, hidden } => (records, hidden),
+                Turn::End => break,
+                Turn::Changed => return Ok(None),
+            };
+            plan.empty &= hidden || records.is_empty();
+            for raw in records {
+                let place = place(&raw);
+                tally.look(&place, hidden, &mut left);
+                if raw.record.metadata.run_id().is_some_and(|run| runs.contains(run)) {
+                    let list = if hidden { &mut out_of_sight } else { &mut plan.gone };
+                    list.push(place);
+                }
+            }
+        }
+        tally.settle(&left);
+        plan.gone_shown = plan.gone.len();
+        let twins = twins(plan.gone.iter(), &out_of_sight);
+        let alone = out_of_sight.into_iter().zip(twins).filter(|(_, twin)| !twin);
+        plan.gone.extend(alone.map(|(place, _)| place));
+        plan.life = pages.seen().map(|(life, _)| life);
+        Ok(Some(plan))
+    }
+
+    /// Removes what was planned; `false` where it must be planned anew.
+    async fn carry_out(
+        &self,
+        thread: &ThreadId,
+        plan: Plan,
+        ownership: &Ownership,
+        acks: Acks,
+        tally: &mut Tally,
+    ) -> Result<bool> {
+        let Some(life) = plan.life.filter(|_| !(plan.gone.is_empty() && plan.hidden.is_empty()))
+        else {
+            self.finish(thread, plan.life, plan.empty, acks).await?;
+            return Ok(true);
+        };
+        let remove = Remove {
+            thread: thread.clone(),
+            life,
+            gone: plan.gone,
+            hidden: plan.hidden,
+            ownership: ownership.clone(),
+            acks,
+        };
+        let removed = self.store.remove(&remove).await?;
+        self.cache.forget(thread);
+        if removed.is_none() {
+            tally.mean(remove, plan.gone_shown);
+            return Ok(false);
+        }
+        tally.report.removed += plan.gone_shown as u64;
+        tally.report.hidden += remove.hidden.len() as u64;
+        drop(remove);
+        self.collect(thread).await?;
+        Ok(true)
+    }
 }
 
-#[derive(Default)]
-struct Plan {
-    gone: Vec<Place>,
-    /// How many of those were in sight.
-    gone_shown: u64,
-    hidden: Vec<Place>,
+/// For each record out of sight, whether one is in sight in the same place: that was put again
+/// after it was hidden, and the two come and go together.
+pub(super) fn twins<'a>(
+    shown: impl Iterator<Item = &'a Place>,
+    out_of_sight: &[Place],
+) -> Vec<bool> {
+    if out_of_sight.is_empty() {
+        return Vec::new();
+    }
+    let shown: HashSet<&Place> = shown.collect();
+    out_of_sight.iter().map(|place| shown.contains(place)).collect()
 }
 
-fn place(raw: &Raw) -> Place {
+pub(super) fn place(raw: &Raw) -> Place {
     (raw.namespace.clone(), raw.record.checkpoint.id.clone())
 }

@@ -234,6 +234,16 @@ pub struct RecordPage {
     pub values: Values,
 }
 
+/// Some of the writes of a thread.
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+#[derive(Clone, Debug)]
+pub struct WritesPage {
+    /// The writes, in an order of the store's own.
+    pub writes: Vec<StoredWrite>,
+    /// Where to go on, in a form of the store's own; `None` at the end.
+    pub next: Option<Bytes>,
+}
+
 /// Records to be removed.
 #[expect(clippy::exhaustive_structs, reason = "the engine makes it and stores read it")]
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use parking_lot::Mutex;
 use state_checkpoint::{
     Append, AppendWrites, Appended, Bases, CopyThread, Found, Keep, Life, Load, Loaded,
     PagePosition, Part, ReadPage, RecordPage, Remove, Removed, StoredRecord, StoredWrite,
-    ThreadStore, Values, Want, WritesAppended, raw_segment,
+    ThreadStore, Values, Want, WritesAppended, WritesPage, raw_segment,
 };
 use state_core::checkpoint::{
     CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
 };
-use state_core::{BackendInfo, BoxStream, Error, Namespace, Page, Result};
+use state_core::{Acks, BackendInfo, BoxStream, Error, Namespace, Page, Result};
 
 const LIFE: Life = Life { generation: 1, epoch: 0 };
 
@@ -133,8 +133,8 @@ impl ThreadStore for Shelf {
         Ok(Some(RecordPage { life: LIFE, serial: 1, records, next: None, values }))
     }
 
-    async fn all_writes(&self, _: &ThreadId, _: Life) -> Result<Option<Vec<StoredWrite>>> {
-        Ok(Some(self.0.lock().writes.clone()))
+    async fn writes(&self, _: &ThreadId, _: Life, _: Option<Bytes>) -> Result<Option<WritesPage>> {
+        Ok(Some(WritesPage { writes: self.0.lock().writes.clone(), next: None }))
     }
 
     async fn remove(&self, remove: &Remove) -> Result<Option<Removed>> {
@@ -149,8 +149,12 @@ impl ThreadStore for Shelf {
         Ok(None)
     }
 
-    async fn delete(&self, _: &DeleteThread) -> Result<bool> {
-        Ok(false)
+    async fn drop_empty(&self, _: &ThreadId, _: Acks) -> Result<()> {
+        Ok(())
+    }
+
+    async fn delete(&self, _: &DeleteThread) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     async fn threads(&self, _: &ListThreads) -> Result<Page<ThreadSummary>> {

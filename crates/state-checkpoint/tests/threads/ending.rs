@@ -141,6 +141,42 @@ async fn pruning_keeps_what_survivors_need_and_frees_the_rest() {
 }
 
 #[tokio::test]
+async fn what_was_hidden_and_put_again_stays_in_sight() {
+    let stand = stand();
+    let checkpoints = &stand.checkpoints;
+    // The channel never has a value, and is written to: all ancestors are needed.
+    let put = |n: usize| {
+        let mut put = step("t", n);
+        put.checkpoint = put.checkpoint.with_channel("c", int(n));
+        put
+    };
+    for n in 0..4 {
+        checkpoints.put_checkpoint(put(n)).await.unwrap();
+        let reference = CheckpointRef::new("t", id(n));
+        let writes = PutWrites::new(reference, vec![write("task", 0, "1")]);
+        checkpoints.put_writes(writes).await.unwrap();
+    }
+    let report = checkpoints.prune_thread("t", Retention::KeepLatest).await.unwrap();
+    assert_eq!((report.removed, report.hidden), (0, 3));
+    assert!(!checkpoints.put_checkpoint(put(0)).await.unwrap().existed);
+    // Nothing descends from it now, so the record out of sight is not needed.
+    let mut root = step("t", 4).with_parent(None);
+    root.checkpoint = root.checkpoint.with_channel("other", 1);
+    checkpoints.put_checkpoint(root).await.unwrap();
+    let report = checkpoints.prune_thread("t", Retention::KeepLast(9)).await.unwrap();
+    assert_eq!((report.removed, report.hidden), (0, 0));
+    let ids = async |it: &state_checkpoint::Checkpoints| -> Vec<String> {
+        let all: Vec<_> = it.list(ListCheckpoints::of("t")).try_collect().await.unwrap();
+        all.iter().map(|tuple| tuple.reference.id.as_str().to_owned()).collect()
+    };
+    assert_eq!(ids(checkpoints).await, [id(4), id(3), id(0)]);
+    let one = checkpoints.prune_thread("t", Retention::KeepLatest).await.unwrap();
+    assert_eq!((one.removed, one.hidden), (2, 0), "counted once");
+    let left = checkpoints.threads().next().await.unwrap().unwrap();
+    assert_eq!(left.checkpoints, 1);
+}
+
+#[tokio::test]
 async fn runs_are_deleted_wherever_they_are() {
     let stand = stand();
     let checkpoints = &stand.checkpoints;

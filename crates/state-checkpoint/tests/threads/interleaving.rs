@@ -19,12 +19,12 @@ use crate::stand::{
 };
 
 /// Steps of the thread before anything happens to it.
-const STEPS: usize = 6;
+pub(crate) const STEPS: usize = 6;
 
-type Work = fn(Checkpoints) -> BoxFuture<'static, Result<()>>;
+pub(crate) type Work = fn(Checkpoints) -> BoxFuture<'static, Result<()>>;
 
 /// What may be done to the thread `t`.
-const WORKS: &[(&str, Work)] = &[
+pub(crate) const WORKS: &[(&str, Work)] = &[
     ("put", |it| Box::pin(async move { put(&it, STEPS).await })),
     ("put at a side", |it| {
         Box::pin(async move {
@@ -86,7 +86,7 @@ async fn put(it: &Checkpoints, n: usize) -> Result<()> {
     it.put_checkpoint(put).await.map(drop)
 }
 
-async fn prepared() -> Stand {
+pub(crate) async fn prepared() -> Stand {
     let stand = stand();
     conversation(&stand.checkpoints, "t", STEPS - 1).await;
     put(&stand.checkpoints, STEPS - 1).await.unwrap();

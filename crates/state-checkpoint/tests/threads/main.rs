@@ -1,5 +1,7 @@
 //! The engine over the store in memory, as several processes see it.
 
+#[cfg(test)]
+mod abandoning;
 mod ending;
 mod following;
 #[cfg(test)]

@@ -19,6 +19,8 @@ use state_core::{
 /// Lets something happen before one of the calls that are made through it.
 pub(crate) struct Meddler {
     inner: Arc<dyn StateBackend>,
+    /// Whether transactions alone are counted.
+    transactions: bool,
     made: AtomicUsize,
     pending: Mutex<Option<(usize, BoxFuture<'static, ()>)>>,
 }
@@ -36,7 +38,26 @@ impl Meddler {
         at: usize,
         what: BoxFuture<'static, ()>,
     ) -> Arc<Self> {
-        Arc::new(Self { inner, made: AtomicUsize::new(0), pending: Mutex::new(Some((at, what))) })
+        Arc::new(Self {
+            inner,
+            transactions: false,
+            made: AtomicUsize::new(0),
+            pending: Mutex::new(Some((at, what))),
+        })
+    }
+
+    /// Lets `what` happen before transaction number `at`, counted from 0.
+    pub(crate) fn before_transaction(
+        inner: Arc<dyn StateBackend>,
+        at: usize,
+        what: BoxFuture<'static, ()>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            transactions: true,
+            made: AtomicUsize::new(0),
+            pending: Mutex::new(Some((at, what))),
+        })
     }
 
     /// Whether it has happened.
@@ -45,6 +66,12 @@ impl Meddler {
     }
 
     async fn step(&self) {
+        if !self.transactions {
+            self.count().await;
+        }
+    }
+
+    async fn count(&self) {
         let call = self.made.fetch_add(1, Ordering::SeqCst);
         let due = self.pending.lock().take_if(|(at, _)| *at == call);
         if let Some((_, what)) = due {
@@ -168,7 +195,7 @@ impl StateBackend for Meddler {
 #[deny(clippy::missing_trait_methods)]
 impl Transact for Meddler {
     async fn transact(&self, transaction: Transaction) -> Result<Vec<WriteOutcome>> {
-        self.step().await;
+        self.count().await;
         let Some(transact) = self.inner.as_transact() else {
             return Err(state_core::Error::unsupported("a transaction"));
         };

@@ -57,7 +57,10 @@ impl Inner {
             let mut answer = self.ask(ask).await?;
             match answer.word {
                 Word::Ok => return self.appended(append, &mut answer).await,
-                Word::Existed => return Ok(Appended::Existed),
+                Word::Existed => {
+                    self.index_again(thread, run).await?;
+                    return Ok(Appended::Existed);
+                }
                 Word::Stale => return Ok(Appended::Stale),
                 Word::Absent => *announced = self.index_all(thread, run).await?,
                 Word::Unindexed => {

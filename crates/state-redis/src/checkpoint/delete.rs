@@ -112,12 +112,18 @@ impl Inner {
         }
     }
 
-    pub(super) async fn delete_thread(&self, delete: &DeleteThread) -> Result<bool> {
+    pub(super) async fn delete_thread(&self, delete: &DeleteThread) -> Result<Option<u64>> {
         self.delete_if(delete, false).await
     }
 
-    /// Deletes a thread, or one that holds nothing any more.
-    pub(super) async fn delete_if(&self, delete: &DeleteThread, empty: bool) -> Result<bool> {
+    /// Deletes a thread, or one that holds nothing any more, and returns how many checkpoints it
+    /// had. The entries of an absent one are taken away: a call that deleted it may have been cut
+    /// short.
+    pub(super) async fn delete_if(
+        &self,
+        delete: &DeleteThread,
+        empty: bool,
+    ) -> Result<Option<u64>> {
         let thread = &delete.thread;
         let wait = self.acks(delete.acks)?;
         for _ in 0..TRIES {
@@ -126,15 +132,16 @@ impl Inner {
                 Err(error) if error.kind() == ErrorKind::Corrupt => None,
                 looked => Some(looked?),
             };
-            let (runs, known, generation) = match looked {
+            // `seen`: how many checkpoints there are, where anything is; what is damaged counts none.
+            let (runs, known, generation, seen) = match looked {
                 Some(Looked::There(look)) => {
-                    let known = count(look.runs.len());
-                    (look.runs, known, generation_text(look.life.generation))
+                    let (known, generation) =
+                        (count(look.runs.len()), generation_text(look.life.generation));
+                    (look.runs, known, generation, Some(look.checkpoints))
                 }
-                Some(Looked::Absent { .. }) => (Vec::new(), count(0), Bytes::new()),
-                None => (Vec::new(), Bytes::new(), Bytes::new()),
+                Some(Looked::Absent { .. }) => (Vec::new(), count(0), Bytes::new(), None),
+                None => (Vec::new(), Bytes::new(), Bytes::new(), Some(0)),
             };
-            let seen = known.is_empty() || !generation.is_empty();
             let entries = try_join(self.entry_of(thread), self.run_entries(thread, &runs)).await?;
             let mut args = vec![fence_arg(&delete.ownership)];
             args.push(delete.tombstone.map_or_else(Bytes::new, milliseconds));
@@ -143,15 +150,20 @@ impl Inner {
             let mut answer = self.ask(ask).await?;
             match answer.word {
                 Word::Again => continue,
-                Word::Stale => return Ok(false),
+                Word::Stale => return Ok(None),
                 _ => {}
             }
             self.memory.forget(thread);
             let index = self.keys.index(self.keys.index_of(thread));
             let removed = self.remove_entries(index, entries.0.as_slice());
             try_join(removed, self.remove_run_entries(&entries.1)).await?;
+            let existed = answer.item()?.as_ref() == b"1";
+            let checkpoints = answer.number()?;
+            if existed {
+                return Ok(Some(checkpoints));
+            }
             // Nobody but the try whose answer was lost can be said to have deleted what was seen.
-            return Ok(answer.item()?.as_ref() == b"1" || (seen && answer.unsettled));
+            return Ok(seen.filter(|_| answer.unsettled));
         }
         Err(too_busy())
     }

@@ -79,6 +79,20 @@ impl Inner {
         }
     }
 
+    /// Writes a thread into the indexes to which it turned out to have been written before: that
+    /// call may have been cut short between making the thread and writing its entries once more.
+    pub(super) async fn index_again(
+        &self,
+        thread: &ThreadId,
+        run: Option<&Arc<str>>,
+    ) -> Result<()> {
+        if !self.memory.has_thread(thread) {
+            self.index_all(thread, run).await?;
+            self.memory.keep_thread(thread);
+        }
+        Ok(())
+    }
+
     /// Takes entries away that were not written since.
     pub(super) async fn remove_entries(&self, index: Bytes, entries: &[Entry]) -> Result<()> {
         for entries in entries.chunks(PAGE) {

@@ -1,7 +1,7 @@
 //! Adding writes beside a checkpoint, and reading all of them.
 
 use bytes::Bytes;
-use state_checkpoint::{AppendWrites, Life, StoredWrite, WritesAppended};
+use state_checkpoint::{AppendWrites, Life, WritesAppended, WritesPage};
 use state_core::Result;
 use state_core::checkpoint::{Ownership, ThreadId};
 
@@ -14,6 +14,9 @@ use super::ask::{
 use super::index::Announced;
 use super::scripts::{ALL_WRITES, WRITES, Word};
 use crate::keys::inner;
+
+/// Writes that are read at once; the script knows it, too.
+const PAGE_ROWS: usize = 1_000;
 
 impl Inner {
     pub(super) async fn append_pending(&self, append: &AppendWrites) -> Result<WritesAppended> {
@@ -46,6 +49,9 @@ impl Inner {
                 kept: answer.number()?,
             };
             let generation = read_generation(&answer.text()?)?;
+            if done.written + done.replaced == 0 && done.kept > 0 {
+                self.index_again(thread, None).await?;
+            }
             self.end_change(thread, generation, None, &mut answer).await?;
             return Ok(done);
         }
@@ -69,23 +75,18 @@ impl Inner {
         Ok(args)
     }
 
-    pub(super) async fn read_all_writes(
+    pub(super) async fn read_writes(
         &self,
         thread: &ThreadId,
         life: Life,
-    ) -> Result<Option<Vec<StoredWrite>>> {
-        let mut writes = Vec::new();
-        let mut last = Bytes::new();
-        loop {
-            let Some(members) = self.write_rows(thread, life, last).await? else { return Ok(None) };
-            for member in &members {
-                writes.push(WriteRow::read(member)?.write);
-            }
-            match members.last() {
-                Some(member) => last = member.clone(),
-                None => return Ok(Some(writes)),
-            }
-        }
+        after: Option<Bytes>,
+    ) -> Result<Option<WritesPage>> {
+        let rows = self.write_rows(thread, life, after.unwrap_or_default()).await?;
+        let Some(members) = rows else { return Ok(None) };
+        let writes = members.iter().map(|member| Ok(WriteRow::read(member)?.write));
+        let writes = writes.collect::<Result<_>>()?;
+        let next = members.last().filter(|_| members.len() >= PAGE_ROWS).cloned();
+        Ok(Some(WritesPage { writes, next }))
     }
 
     /// The next rows of writes after `last`; `None` when the thread has another life now.
