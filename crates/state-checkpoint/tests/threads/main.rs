@@ -9,6 +9,7 @@ mod interleaving;
 mod keeping;
 #[cfg(test)]
 mod meddler;
+mod simple;
 #[cfg(test)]
 mod stand;
 mod typed;

@@ -5,15 +5,17 @@ use std::future::Future;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    CheckpointDiff, CheckpointId, CheckpointNamespace, CheckpointRef, CheckpointTuple,
+    Checkpoint, CheckpointDiff, CheckpointId, CheckpointNamespace, CheckpointRef, CheckpointTuple,
     Checkpointer, CopyOptions, DeleteThread, GetCheckpoint, ListCheckpoints, ListThreads,
-    PruneOptions, PruneReport, Retention, ThreadId, ThreadSummary,
+    PruneOptions, PruneReport, PutCheckpoint, Retention, ThreadId, ThreadSummary,
 };
 use crate::{BoxStream, Error, Page, PageToken, Result};
 
 /// What users call, implemented for every [`Checkpointer`].
 ///
-/// Errors are those of the driver method behind each.
+/// [`save`](Self::save), [`load`](Self::load) and [`list_of`](Self::list_of) are enough where a
+/// thread has one state after the other. Errors are those of the driver method behind each, unless
+/// it says otherwise.
 pub trait CheckpointerExt: Checkpointer {
     /// Reads the latest checkpoint of the root namespace of `thread`; `None` when there is none.
     ///
@@ -38,6 +40,68 @@ pub trait CheckpointerExt: Checkpointer {
         }
     }
 
+    /// Saves a checkpoint in the root namespace of `thread`, after the latest one, and returns
+    /// where it is. Its id must be greater than that of the latest; its state is its body, and
+    /// channels that it names keep the values that they have.
+    ///
+    /// Reads the latest checkpoint and puts: two round trips, where the store needs one for each.
+    /// Two who save at once make two branches, as two puts do. A checkpoint that is saved twice is
+    /// there once.
+    ///
+    /// # Errors
+    /// `Conflict` when a later checkpoint is there, or another one under this id; otherwise those
+    /// of [`get_checkpoint`](Checkpointer::get_checkpoint) and
+    /// [`put_checkpoint`](Checkpointer::put_checkpoint).
+    ///
+    /// # Cancellation
+    /// Dropping the future takes nothing back: the checkpoint is there whole, or not at all.
+    fn save(
+        &self,
+        thread: impl Into<ThreadId> + Send,
+        checkpoint: Checkpoint,
+    ) -> impl Future<Output = Result<CheckpointRef>> + Send {
+        async move {
+            let thread = thread.into();
+            let id = &checkpoint.id;
+            let parent = match self.latest(thread.clone()).await? {
+                Some(latest) if latest.reference.id < *id => Some(latest.reference.id),
+                Some(latest) if latest.reference.id == *id => latest.parent,
+                // Perhaps it was saved before the later ones.
+                Some(_) => match self.at(&CheckpointRef::new(thread.clone(), id.clone())).await? {
+                    Some(saved) => saved.parent,
+                    None => {
+                        return Err(Error::conflict("a later checkpoint is there").with_op("save"));
+                    }
+                },
+                None => None,
+            };
+            let put = PutCheckpoint::new(thread, checkpoint).with_parent(parent);
+            Ok(self.put_checkpoint(put).await?.reference)
+        }
+    }
+
+    /// Reads the latest checkpoint of the root namespace of `thread` without what belongs to it;
+    /// `None` when there is none. [`latest`](Self::latest) tells values, metadata and writes too.
+    ///
+    /// One read of the latest checkpoint; its errors are those of
+    /// [`get_checkpoint`](Checkpointer::get_checkpoint). Dropping the future has no effect.
+    fn load(
+        &self,
+        thread: impl Into<ThreadId> + Send,
+    ) -> impl Future<Output = Result<Option<Checkpoint>>> + Send {
+        async move { Ok(self.latest(thread).await?.map(|latest| latest.checkpoint)) }
+    }
+
+    /// Lists all checkpoints of the root namespace of `thread` as a stream, newest first, with
+    /// what belongs to each. Pages are read as the stream is, 100 checkpoints at most; dropping it
+    /// has no effect. The stream ends with the first error, one of
+    /// [`list_checkpoints`](Checkpointer::list_checkpoints).
+    fn list_of(&self, thread: impl Into<ThreadId>) -> BoxStream<'_, Result<CheckpointTuple>> {
+        let root = CheckpointNamespace::root();
+        let list = ListCheckpoints::of(thread).with_namespace(Some(root));
+        self.list(list.with_limit(usize::MAX))
+    }
+
     /// Lists checkpoints as a stream, newest first: `list.limit` of them, or all where
     /// `usize::MAX` is given. Pages are read as the stream is.
     ///
@@ -55,7 +119,8 @@ pub trait CheckpointerExt: Checkpointer {
         .boxed()
     }
 
-    /// Lists all threads as a stream.
+    /// Lists all threads as a stream, in the order of
+    /// [`list_threads`](Checkpointer::list_threads).
     ///
     /// Cancellation: dropping the stream ends the listing and has no effect on the store.
     fn threads(&self) -> BoxStream<'_, Result<ThreadSummary>> {
