@@ -38,11 +38,9 @@ pub use ids::CheckpointIds;
 pub use options::CheckpointOptions;
 pub use record::{rebind_record, record_digest};
 pub use segment::{SEGMENT_BYTES_MAX, TAIL_BYTES_MAX, open_segment, raw_segment, seal_segment};
-#[cfg(feature = "json")]
-pub use thread::JsonFields;
 #[cfg(feature = "msgpack")]
 pub use thread::MessagePackFields;
-pub use thread::{Fields, Saved, StateFormat, Thread, Threads};
+pub use thread::{Fields, JsonFields, Saved, StateFormat, Thread, Threads};
 
 pub use store::{
     Append, AppendWrites, Appended, Bases, Content, CopyRecords, CopyThread, Found, Keep, Life,

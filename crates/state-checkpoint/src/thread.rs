@@ -4,6 +4,7 @@ mod fields;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod saved;
+mod saving;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,18 +15,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use state_core::checkpoint::{
     Checkpoint, CheckpointId, CheckpointRef, CheckpointTuple, Checkpointer, CheckpointerExt,
-    ListCheckpoints, Metadata, Ownership, Payload, PutCheckpoint, ThreadId,
+    ListCheckpoints, Metadata, Ownership, Payload, PutCheckpoint, ThreadId, ThreadLifetime,
 };
 use state_core::{BoxStream, Error, ErrorKind, Result};
 
-#[cfg(feature = "json")]
-pub use fields::JsonFields;
-pub use fields::{Fields, StateFormat};
+pub use fields::{Fields, JsonFields, StateFormat};
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePackFields;
 pub use saved::Saved;
 
 use self::saved::next_version;
+use self::saving::Saving;
 use crate::engine::Checkpoints;
 use crate::store::ThreadStore;
 
@@ -62,7 +62,7 @@ const UPDATES_MAX: usize = 100;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Threads<S, F> {
+pub struct Threads<S, F = JsonFields> {
     checkpoints: Arc<dyn Checkpointer>,
     ids: crate::CheckpointIds,
     clock: Arc<dyn state_core::Clock>,
@@ -70,23 +70,44 @@ pub struct Threads<S, F> {
 }
 
 /// One thread of states of one type. See [`Threads`].
-pub struct Thread<S, F> {
+///
+/// Whose it is, and what belongs to each state that is saved, is said once:
+///
+/// ```
+/// # use state_core::{Fence, FenceToken, Namespace, Result};
+/// # use state_core::checkpoint::Ownership;
+/// # use serde::{Deserialize, Serialize};
+/// # use state_checkpoint::{Checkpoints, Thread};
+/// # use state_local::MemoryStore;
+/// # #[derive(Default, Deserialize, Serialize)]
+/// # struct Job { items: u64 }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let store = MemoryStore::new().open(Namespace::default())?;
+/// # let fence = Fence::new("leader", FenceToken::new(1));
+/// let job: Thread<Job> = Checkpoints::open(store)?
+///     .thread("job")
+///     .with_ownership(Ownership::Holder(fence))
+///     .with_run("run 7");
+/// job.save(&Job { items: 1 }).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Thread<S, F = JsonFields> {
     threads: Threads<S, F>,
     id: ThreadId,
+    saving: Saving,
 }
 
 #[cfg(feature = "json")]
 impl<T: ThreadStore> Checkpoints<T> {
     /// Threads of states of the type `S`, whose fields are written as JSON.
-    pub fn typed<S: Serialize + DeserializeOwned>(&self) -> Threads<S, JsonFields> {
+    pub fn typed<S: Serialize + DeserializeOwned>(&self) -> Threads<S> {
         self.typed_as()
     }
 
     /// The thread `id` of states of the type `S`, whose fields are written as JSON.
-    pub fn thread<S: Serialize + DeserializeOwned>(
-        &self,
-        id: impl Into<ThreadId>,
-    ) -> Thread<S, JsonFields> {
+    pub fn thread<S: Serialize + DeserializeOwned>(&self, id: impl Into<ThreadId>) -> Thread<S> {
         self.typed_as().thread(id)
     }
 }
@@ -108,7 +129,7 @@ impl<T: ThreadStore> Checkpoints<T> {
 impl<S: Serialize + DeserializeOwned, F: StateFormat> Threads<S, F> {
     /// One of the threads.
     pub fn thread(&self, id: impl Into<ThreadId>) -> Thread<S, F> {
-        Thread { threads: self.clone(), id: id.into() }
+        Thread { threads: self.clone(), id: id.into(), saving: Saving::default() }
     }
 
     /// Saves a state as the latest of a thread, and returns the id of the checkpoint.
@@ -117,9 +138,7 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Threads<S, F> {
     /// `Invalid` for a type that is no map, and those of
     /// [`put_checkpoint`](Checkpointer::put_checkpoint).
     pub async fn save(&self, thread: impl Into<ThreadId>, state: &S) -> Result<CheckpointId> {
-        let thread = thread.into();
-        let latest = self.checkpoints.latest(thread.clone()).await?;
-        self.put(&thread, latest.as_ref(), state, Ownership::Anyone).await
+        self.thread(thread).save(state).await
     }
 
     /// The latest state of a thread; `None` when there is none.
@@ -148,15 +167,15 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Threads<S, F> {
         thread: &ThreadId,
         parent: Option<&CheckpointTuple>,
         state: &S,
-        ownership: Ownership,
+        saving: &Saving,
     ) -> Result<CheckpointId> {
         let fields = F::split(state)?;
         let id = self.ids.next(parent.map(|parent| &parent.reference.id))?;
         let version = next_version(parent);
         let mut put = PutCheckpoint::new(thread.clone(), Checkpoint::new(id, self.clock.wall()))
             .with_parent(parent.map(|parent| parent.reference.id.clone()))
-            .with_metadata(metadata_after(parent, "update"))
-            .with_ownership(ownership);
+            .with_metadata(metadata_after(parent, "update"));
+        put = saving.apply(put);
         let mut updated = Vec::new();
         for (name, bytes) in fields {
             let payload = Payload::new(F::KIND, bytes);
@@ -181,12 +200,46 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
         &self.id
     }
 
+    /// Sets who may save: the holder of a lease, so that a stale one gets `Fenced`; or whoever is
+    /// first where two save at once, so that the other gets `Conflict` and no branch is made.
+    /// Default: anyone.
+    #[must_use]
+    pub fn with_ownership(mut self, ownership: Ownership) -> Self {
+        self.saving.ownership = ownership;
+        self
+    }
+
+    /// Sets metadata of each state that is saved from now on, in place of what was set before.
+    /// `source` and `step` are there without it; values of these names take their place.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.saving.metadata = metadata;
+        self
+    }
+
+    /// Sets the run that each state saved from now on is of, which
+    /// [`delete_for_runs`](Checkpointer::delete_for_runs) looks for.
+    #[must_use]
+    pub fn with_run(mut self, run: impl AsRef<str>) -> Self {
+        self.saving.run = Some(Arc::from(run.as_ref()));
+        self
+    }
+
+    /// Sets what a save does to the lifetime of the thread. Default: as configured.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: ThreadLifetime) -> Self {
+        self.saving.lifetime = lifetime;
+        self
+    }
+
     /// Saves a state as the latest, and returns the id of its checkpoint.
     ///
     /// # Errors
-    /// As [`Threads::save`].
+    /// As [`Threads::save`]; `Fenced` and `Conflict` as
+    /// [`with_ownership`](Self::with_ownership) says.
     pub async fn save(&self, state: &S) -> Result<CheckpointId> {
-        self.threads.save(self.id.clone(), state).await
+        let latest = self.threads.checkpoints.latest(self.id.clone()).await?;
+        self.threads.put(&self.id, latest.as_ref(), state, &self.saving).await
     }
 
     /// The latest state; `None` when there is none.
@@ -209,19 +262,25 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
     /// Changes the latest state, or the default one, and saves it; asks `change` anew when
     /// another was faster, so that no change is lost. Returns the state that was saved.
     ///
+    /// The holder of a lease is alone with the thread, and so it must make one update after the
+    /// other: a put asks either for its token or for the latest parent.
+    ///
     /// # Errors
-    /// As [`Threads::save`]; `Conflict` when others were faster 100 times.
+    /// As [`save`](Self::save); `Conflict` when others were faster 100 times.
     pub async fn update(&self, mut change: impl FnMut(&mut S) + Send) -> Result<S>
     where
         S: Default + Send,
     {
         let mut tries = 0;
+        let mut saving = self.saving.clone();
+        if saving.ownership == Ownership::Anyone {
+            saving.ownership = Ownership::ParentIsLatest;
+        }
         loop {
             let latest = self.threads.checkpoints.latest(self.id.clone()).await?;
             let mut state = latest.as_ref().map(state_of::<S, F>).transpose()?.unwrap_or_default();
             change(&mut state);
-            let whose = Ownership::ParentIsLatest;
-            match self.threads.put(&self.id, latest.as_ref(), &state, whose).await {
+            match self.threads.put(&self.id, latest.as_ref(), &state, &saving).await {
                 Ok(_) => return Ok(state),
                 Err(error) if error.kind() == ErrorKind::Conflict && tries < UPDATES_MAX => {
                     tries += 1;
@@ -239,7 +298,8 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
         self.threads.list(self.id.clone())
     }
 
-    /// Makes another thread of the checkpoint `id` and what it descends from.
+    /// Makes another thread of the checkpoint `id` and what it descends from. That belongs to
+    /// nobody, and its lifetime is as configured; metadata and run are set for it as well.
     ///
     /// # Errors
     /// `Invalid` when the checkpoint is absent, `Conflict` when the other thread exists.
@@ -249,14 +309,20 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
         if self.threads.checkpoints.fork(&from, to.clone()).await? == 0 {
             return Err(absent());
         }
-        Ok(self.threads.thread(to))
+        let saving = Saving {
+            ownership: Ownership::Anyone,
+            lifetime: ThreadLifetime::Default,
+            ..self.saving.clone()
+        };
+        Ok(Self { threads: self.threads.clone(), id: to, saving })
     }
 
     /// Makes the state of the checkpoint `id` the latest again, as a branch from there. What
     /// came after it stays in the history.
     ///
     /// # Errors
-    /// `Invalid` when the checkpoint is absent.
+    /// `Invalid` when the checkpoint is absent; `Fenced` for a stale holder of a lease, and with
+    /// [`Ownership::ParentIsLatest`] `Conflict` unless it is the latest already.
     pub async fn rewind(&self, id: &CheckpointId) -> Result<CheckpointId> {
         let checkpoints = &self.threads.checkpoints;
         let tuple = self.tuple_at(id).await?.ok_or_else(absent)?;
@@ -268,7 +334,7 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
         let put = PutCheckpoint::new(self.id.clone(), checkpoint)
             .with_parent(Some(tuple.reference.id.clone()))
             .with_metadata(metadata_after(Some(&tuple), "fork"));
-        Ok(checkpoints.put_checkpoint(put).await?.reference.id)
+        Ok(checkpoints.put_checkpoint(self.saving.apply(put)).await?.reference.id)
     }
 
     async fn tuple_at(&self, id: &CheckpointId) -> Result<Option<CheckpointTuple>> {
@@ -318,7 +384,7 @@ impl<S, F> Clone for Threads<S, F> {
 
 impl<S, F> Clone for Thread<S, F> {
     fn clone(&self) -> Self {
-        Self { threads: self.threads.clone(), id: self.id.clone() }
+        Self { threads: self.threads.clone(), id: self.id.clone(), saving: self.saving.clone() }
     }
 }
 

@@ -13,13 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use state_checkpoint::{BackendThreads, Checkpoints};
-use state_core::checkpoint::{
-    Checkpoint, Checkpointer, CheckpointerExt, Ownership, Payload, PutCheckpoint,
-};
-use state_core::{
-    BoxFuture, Clock, Error, ErrorKind, Lease, LeaseOptions, Leases, Namespace, Result, Timestamp,
-};
+use state_checkpoint::{BackendThreads, Checkpoints, Thread};
+use state_core::checkpoint::Ownership;
+use state_core::{BoxFuture, Clock, ErrorKind, Lease, LeaseOptions, Leases, Namespace, Result};
 use state_local::MemoryStore;
 
 const THREAD: &str = "job";
@@ -55,26 +51,12 @@ impl Worker {
 
     /// Does one item of the job as the leader. `Fenced` means: another leads now, stop.
     async fn work(&self, lease: &Lease) -> Result<Position> {
-        let latest = self.checkpoints.latest(THREAD).await?;
-        let parent = latest.as_ref().map(|latest| latest.reference.id.clone());
-        let value = latest.as_ref().and_then(|latest| latest.value("position"));
-        let mut position: Position = match value {
-            Some(value) => serde_json::from_slice(value.bytes())
-                .map_err(|_| Error::corrupt("the position cannot be read"))?,
-            None => Position::default(),
-        };
+        let whose = Ownership::Holder(lease.fence());
+        let job: Thread<Position> = self.checkpoints.thread(THREAD).with_ownership(whose);
+        let mut position = job.load().await?.unwrap_or_default();
         position.items += 1;
         self.name.clone_into(&mut position.by);
-        let json = serde_json::to_vec(&position)
-            .map_err(|_| Error::invalid("the position cannot be written"))?;
-        let id = self.checkpoints.ids().next(parent.as_ref())?;
-        let version = i64::try_from(position.items).unwrap_or(i64::MAX);
-        let checkpoint = Checkpoint::new(id, Timestamp::from_unix_ms(0));
-        let put = PutCheckpoint::new(THREAD, checkpoint.with_channel("position", version))
-            .with_parent(parent)
-            .with_value("position", Payload::new("json", json))
-            .with_ownership(Ownership::Holder(lease.fence()));
-        self.checkpoints.put_checkpoint(put).await?;
+        job.save(&position).await?;
         Ok(position)
     }
 }
@@ -136,8 +118,8 @@ mod tests {
         said(3, "refused: true");
         said(4, r#"items: 3, by: "second""#);
         let checkpoints = Worker::new("third", &store, &clock).unwrap().checkpoints;
-        let steps = checkpoints.list(state_core::checkpoint::ListCheckpoints::of(THREAD));
-        let steps: Vec<_> = futures_util::TryStreamExt::try_collect(steps).await.unwrap();
+        let steps = checkpoints.thread::<Position>(THREAD);
+        let steps: Vec<_> = futures_util::TryStreamExt::try_collect(steps.history()).await.unwrap();
         assert_eq!(steps.len(), 3, "the refused write left something behind");
     }
 }

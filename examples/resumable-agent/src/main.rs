@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use state_checkpoint::{Checkpoints, JsonFields, Thread};
+use state_checkpoint::{Checkpoints, Thread};
 use state_core::{Clock, Namespace, Result, SystemClock};
 use state_local::FileStore;
 
@@ -47,10 +47,7 @@ fn model(trip: &Trip) -> Message {
 ///
 /// What was saved stays. A step that was not saved is done again: a tool whose effect must not
 /// happen twice is given the number of the step as its key, as `book` above.
-async fn run(
-    thread: &Thread<Trip, JsonFields>,
-    mut said: impl AsyncFnMut(&Message),
-) -> Result<Trip> {
+async fn run(thread: &Thread<Trip>, mut said: impl AsyncFnMut(&Message)) -> Result<Trip> {
     let mut trip = thread.load().await?.unwrap_or_default();
     while !trip.done {
         let message = model(&trip);
@@ -63,7 +60,7 @@ async fn run(
     Ok(trip)
 }
 
-async fn open(path: &str) -> Result<(FileStore, Thread<Trip, JsonFields>)> {
+async fn open(path: &str) -> Result<(FileStore, Thread<Trip>)> {
     let store = FileStore::at(path).await?;
     let checkpoints = Checkpoints::open(store.open(Namespace::default())?)?;
     Ok((store, checkpoints.thread("trip")))

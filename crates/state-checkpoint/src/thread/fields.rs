@@ -27,8 +27,7 @@ pub trait StateFormat: Debug + Send + Sync + 'static {
     fn join<S: DeserializeOwned>(fields: &[(&str, &[u8])]) -> Result<S>;
 }
 
-/// Each field as JSON.
-#[cfg(feature = "json")]
+/// Each field as JSON, which needs the feature `json`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct JsonFields;

@@ -1,10 +1,15 @@
 //! Typed threads: states that are saved, found again and branched from.
 
-use futures_util::TryStreamExt;
-use serde::{Deserialize, Serialize};
-use state_core::ErrorKind;
-use state_core::checkpoint::CheckpointerExt;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::{FutureExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use state_checkpoint::{CheckpointOptions, Checkpoints, Thread};
+use state_core::checkpoint::{Checkpointer, CheckpointerExt, Metadata, Ownership, ThreadLifetime};
+use state_core::{ErrorKind, Fence, FenceToken, Timestamp};
+
+use crate::meddler::Meddler;
 use crate::stand::stand;
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -80,4 +85,79 @@ async fn updates_at_once_lose_nothing() {
     }
     let state = stand.checkpoints.thread::<Agent>("t").load().await.unwrap().unwrap();
     assert_eq!(state.steps, 80);
+}
+
+#[tokio::test]
+async fn an_owned_thread_refuses_others() {
+    let stand = stand();
+    let holder = |token| Ownership::Holder(Fence::new("lease", FenceToken::new(token)));
+    let thread = |token| stand.cold().thread::<Agent>("t").with_ownership(holder(token));
+    let (old, new) = (thread(6), thread(7));
+    let first = old.save(&Agent::default()).await.unwrap();
+    new.update(|state| state.steps = 1).await.unwrap();
+    let mut refused = vec![old.save(&Agent::default()).await.map(drop)];
+    refused.push(old.update(|state| state.steps = 9).await.map(drop));
+    refused.push(old.rewind(&first).await.map(drop));
+    for refused in refused {
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Fenced);
+    }
+    assert_eq!(new.load().await.unwrap().unwrap().steps, 1);
+    // A copy is not the holder's.
+    let copy = old.fork(&first, "copy").await.unwrap();
+    copy.save(&Agent::default()).await.unwrap();
+    stand.cold().thread::<Agent>("copy").save(&Agent::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_that_save_at_once_one_is_refused_where_branches_are() {
+    let stand = stand();
+    let cold = stand.cold();
+    let other = cold.thread::<Agent>("t");
+    other.save(&Agent::default()).await.unwrap();
+    // Between reading the latest and putting, which is the first transaction, another saves.
+    let between = async move { drop(other.save(&Agent::default()).await.unwrap()) };
+    let backend = Arc::clone(&stand.backend);
+    let meddler = Meddler::before_transaction(backend, 0, between.boxed());
+    let options = CheckpointOptions::new().with_clock(stand.clock.clone());
+    let one = Checkpoints::open_with(meddler, options).unwrap();
+    let thread: Thread<Agent> = one.thread("t").with_ownership(Ownership::ParentIsLatest);
+    let refused = thread.save(&Agent::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert_eq!(stand.checkpoints.list_of("t").try_collect::<Vec<_>>().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn metadata_run_and_lifetime_go_with_each_state() {
+    let hour = Duration::from_secs(3_600);
+    let stand = stand();
+    let thread = stand
+        .checkpoints
+        .thread::<Agent>("t")
+        .with_metadata(Metadata::new().with("model", "small").with("source", "input"))
+        .with_run("a run")
+        .with_lifetime(ThreadLifetime::After(hour));
+    thread.save(&Agent::default()).await.unwrap();
+    thread.update(|state| state.steps = 1).await.unwrap();
+    let history: Vec<_> = thread.history().try_collect().await.unwrap();
+    for (saved, step) in history.iter().zip([1, 0]) {
+        assert_eq!(saved.metadata.get("model"), Some(&"small".into()));
+        assert_eq!(saved.metadata.source(), Some("input"));
+        assert_eq!((saved.metadata.run_id(), saved.metadata.step()), (Some("a run"), Some(step)));
+    }
+    stand.clock.advance(hour);
+    assert_eq!(thread.load().await.unwrap(), None);
+    thread.save(&Agent::default()).await.unwrap();
+    assert_eq!(stand.cold().delete_for_runs(&["a run".to_owned()]).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_state_saved_by_a_clock_that_is_behind_is_the_latest() {
+    let stand = stand();
+    let times = [1_700_000_000_000, 1_600_000_000_000, 0, 1_650_000_000_000];
+    for (steps, unix_ms) in (1..).zip(times) {
+        stand.clock.set_wall(Timestamp::from_unix_ms(unix_ms));
+        let thread = stand.cold().thread::<Agent>("t");
+        thread.save(&Agent { steps, ..Agent::default() }).await.unwrap();
+        assert_eq!(stand.cold().thread::<Agent>("t").load().await.unwrap().unwrap().steps, steps);
+    }
 }
