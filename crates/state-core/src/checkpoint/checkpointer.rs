@@ -78,7 +78,9 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     async fn list_checkpoints(&self, list: ListCheckpoints) -> Result<Page<CheckpointTuple>>;
 
     /// Lists threads page by page, in an order of the store's own; each thread that is there the
-    /// whole time once.
+    /// whole time once. A store whose index of threads tells when they were made lists the newest
+    /// first; others list by the bytes of the names, or as they can. Among the stores of this
+    /// workspace, the first is Redis, and the second whatever is kept over a backend.
     ///
     /// Cancellation: dropping the future has no effect on the store.
     async fn list_threads(&self, list: ListThreads) -> Result<Page<ThreadSummary>>;
@@ -90,7 +92,8 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool>;
 
     /// Deletes the checkpoints, in all threads, whose metadata names one of `runs` as `run_id`,
-    /// with their writes, and returns how many there were. Goes on in steps of a thread each.
+    /// with their writes, and returns how many there were. Goes on in steps of a thread each. A
+    /// call that was cut short is finished by the same call, which counts what it finds itself.
     ///
     /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     async fn delete_for_runs(&self, runs: &[String]) -> Result<u64>;
@@ -100,7 +103,8 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     /// and holds the source as it was at one point in time.
     ///
     /// # Errors
-    /// `Conflict` when the other thread exists, `Invalid` when it is the same.
+    /// `Conflict` when the other thread exists, also where an earlier try has made it; `Invalid`
+    /// when it is the same.
     ///
     /// Cancellation: dropping the future leaves the whole copy or none; a part of it may stay in the
     /// store, out of sight.
@@ -112,7 +116,8 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     ) -> Result<u64>;
 
     /// Removes checkpoints that need not be kept. What remaining ones are rebuilt from stays,
-    /// out of sight. Goes on in steps of a thread each, and of at most 1,000 records.
+    /// out of sight. Goes on in steps of a thread each, and of at most 1,000 records. A call that
+    /// was cut short is finished by the same call.
     ///
     /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport>;

@@ -61,7 +61,8 @@ name! {
 name! {
     /// Names a checkpoint inside a namespace. Checkpoints are ordered by the bytes of their ids:
     /// the *latest* is the greatest, not the last one written. Ids made by this workspace are
-    /// version 6 UUIDs, each greater than the id of its parent. The same limit as for threads.
+    /// version 6 UUIDs, each greater than the id of its parent; whoever puts makes the id, and no
+    /// store does. The same limit as for threads.
     CheckpointId
 }
 

@@ -47,7 +47,8 @@ with_methods!(PruneOptions {
     with_acks => acks: Acks,
 });
 
-/// What was pruned.
+/// What was pruned. Where others remove from the thread at the same time, or an answer is lost on
+/// the way, what was meant to go and is gone is counted, whoever removed it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PruneReport {
