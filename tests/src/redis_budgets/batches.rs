@@ -75,11 +75,11 @@ pub(super) fn chunks(stage: &Stage) -> Result<(), Failed> {
     arrives_unanswered(stage, |config| config.batch_keys_max = KEYS)
 }
 
-fn arrives_unanswered(stage: &Stage, set: impl FnOnce(&mut RedisConfig)) -> Result<(), Failed> {
+fn arrives_unanswered(stage: &Stage, change: impl FnOnce(&mut RedisConfig)) -> Result<(), Failed> {
     const WRITES: usize = 1_000;
     stage.run(async {
         let mut config = stage.patient()?;
-        set(&mut config);
+        change(&mut config);
         let store = open(config).await?;
         for answer in store.write_many(puts(WRITES)).await? {
             answer?;

@@ -191,8 +191,9 @@ fn left_open(error: Error) -> Result<Option<Answer>, Error> {
     use ErrorKind::{Overloaded, Timeout, Unacknowledged, Unavailable};
     match (error.kind(), error.outcome()) {
         (Unavailable | Timeout | Overloaded, Outcome::NotApplied) => Ok(None),
-        (Unavailable | Timeout | Overloaded | Unacknowledged, _) => Ok(Some(Answer::Unknown)),
-        (_, Outcome::Unknown) => Ok(Some(Answer::Unknown)),
+        (Unavailable | Timeout | Overloaded | Unacknowledged, _) | (_, Outcome::Unknown) => {
+            Ok(Some(Answer::Unknown))
+        }
         _ => Err(error),
     }
 }

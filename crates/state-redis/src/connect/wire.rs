@@ -87,7 +87,7 @@ impl Wire {
     /// # Errors
     /// The connection is lost, and whether the command was written before.
     pub(super) async fn one(&self, command: &redis::Cmd) -> Result<Value, Trouble> {
-        let size = command.args_iter().map(size).sum::<usize>();
+        let size = command.args_iter().map(|arg| size(&arg)).sum::<usize>();
         let packed = (size >= APART_BYTES).then(|| command.get_packed_command());
         let pack = |buffer: &mut Vec<u8>| command.write_packed_command(buffer);
         match self.ask(packed, pack, Answers::One(Value::Nil), 1).await? {
@@ -206,7 +206,7 @@ impl Asked {
     }
 }
 
-fn size(arg: redis::Arg<&[u8]>) -> usize {
+fn size(arg: &redis::Arg<&[u8]>) -> usize {
     if let redis::Arg::Simple(bytes) = arg { bytes.len() } else { 0 }
 }
 

@@ -171,22 +171,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads what has come and hands out the answers in it; false when nothing has.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let read = match self.parser.long() {
-            // What is in `input` belongs to a string that began there, so that is empty.
-            Some(long) => {
-                let (bytes, due) = long.place();
-                if bytes.capacity() == bytes.len() {
-                    bytes.reserve(due.min(bytes.len().max(READ_BYTES)));
-                }
-                let mut into = bytes.limit(due);
-                pin!(self.stream.read_buf(&mut into)).poll(cx)
+        // What is in `input` belongs to a long string that began there, so that is empty then.
+        let read = if let Some(long) = self.parser.long() {
+            let (bytes, due) = long.place();
+            if bytes.capacity() == bytes.len() {
+                bytes.reserve(due.min(bytes.len().max(READ_BYTES)));
             }
-            None => {
-                if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
-                    self.input.reserve(READ_BYTES);
-                }
-                pin!(self.stream.read_buf(&mut self.input)).poll(cx)
+            let mut into = bytes.limit(due);
+            pin!(self.stream.read_buf(&mut into)).poll(cx)
+        } else {
+            if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+                self.input.reserve(READ_BYTES);
             }
+            pin!(self.stream.read_buf(&mut self.input)).poll(cx)
         };
         match read {
             Poll::Pending => return Ok(false),

@@ -76,80 +76,79 @@ impl Parser {
     /// The next item that is no array with items.
     fn item(&mut self, input: &mut BytesMut) -> io::Result<Option<Value>> {
         loop {
-            if let Some(long) = &mut self.long {
-                let due = (long.len - long.bytes.len()).min(input.len());
-                long.bytes.extend_from_slice(input.get(..due).unwrap_or_default());
-                input.advance(due);
-                if long.bytes.len() < long.len || input.len() < 2 {
-                    return Ok(None);
-                }
-                end_of_string(input)?;
-                let bytes = self.long.take().map(|long| long.bytes).unwrap_or_default();
-                return Ok(Some(Value::BulkString(bytes)));
+            if self.long.is_some() {
+                return self.end_of_long(input);
             }
             let Some(end) = end_of_line(input)? else { return Ok(None) };
             let line = input.get(..end).unwrap_or_default();
             let Some((kind, text)) = line.split_first() else {
                 return Err(unlike("an empty line"));
             };
-            match kind {
+            let value = match kind {
                 b'$' => {
-                    let Some(len) = length(text, STRING_BYTES_MAX)? else {
+                    let len = length(text, STRING_BYTES_MAX)?;
+                    match len {
+                        None => Value::Nil,
+                        Some(len) if len >= LONG_BYTES => {
+                            input.advance(end + 2);
+                            let bytes = Vec::with_capacity(len.min(RESERVED_MAX));
+                            self.long = Some(Long { bytes, len });
+                            continue;
+                        }
+                        Some(len) => return string(input, end + 2, len),
+                    }
+                }
+                b'*' => match length(text, usize::MAX)? {
+                    None => Value::Nil,
+                    Some(0) => Value::Array(Vec::new()),
+                    Some(due) if self.open.len() < DEPTH_MAX => {
                         input.advance(end + 2);
-                        return Ok(Some(Value::Nil));
-                    };
-                    if len >= LONG_BYTES {
-                        input.advance(end + 2);
-                        let bytes = Vec::with_capacity(len.min(RESERVED_MAX));
-                        self.long = Some(Long { bytes, len });
+                        let items = Vec::with_capacity(due.min(RESERVED_MAX / size_of::<Value>()));
+                        self.open.push(Open { items, due });
                         continue;
                     }
-                    let Some(string) = input.get(end + 2..end + 2 + len) else { return Ok(None) };
-                    if input.len() < end + len + 4 {
-                        return Ok(None);
-                    }
-                    let value = Value::BulkString(string.to_vec());
-                    input.advance(end + 2 + len);
-                    end_of_string(input)?;
-                    return Ok(Some(value));
-                }
-                b'*' => {
-                    let len = length(text, usize::MAX)?;
-                    input.advance(end + 2);
-                    match len {
-                        None => return Ok(Some(Value::Nil)),
-                        Some(0) => return Ok(Some(Value::Array(Vec::new()))),
-                        Some(due) if self.open.len() < DEPTH_MAX => {
-                            let items =
-                                Vec::with_capacity(due.min(RESERVED_MAX / size_of::<Value>()));
-                            self.open.push(Open { items, due });
-                        }
-                        Some(_) => return Err(unlike("too deep an array")),
-                    }
-                }
-                b'+' => {
-                    let value = match text {
-                        b"OK" => Value::Okay,
-                        text => Value::SimpleString(String::from_utf8_lossy(text).into_owned()),
-                    };
-                    input.advance(end + 2);
-                    return Ok(Some(value));
-                }
+                    Some(_) => return Err(unlike("too deep an array")),
+                },
+                b'+' if text == b"OK" => Value::Okay,
+                b'+' => Value::SimpleString(String::from_utf8_lossy(text).into_owned()),
                 b':' => {
                     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-                    let value = Value::Int(number.ok_or_else(|| unlike("no number"))?);
-                    input.advance(end + 2);
-                    return Ok(Some(value));
+                    Value::Int(number.ok_or_else(|| unlike("no number"))?)
                 }
                 b'-' => {
-                    let line = input.split_to(end + 2);
-                    let error = redis::parse_redis_value(&line);
-                    return error.map(Some).map_err(|_| unlike("no error"));
+                    let whole = input.get(..end + 2).unwrap_or_default();
+                    redis::parse_redis_value(whole).map_err(|_| unlike("no error"))?
                 }
                 _ => return Err(unlike("an unknown kind")),
-            }
+            };
+            input.advance(end + 2);
+            return Ok(Some(value));
         }
     }
+
+    /// Goes on with a long string.
+    fn end_of_long(&mut self, input: &mut BytesMut) -> io::Result<Option<Value>> {
+        let Some(long) = &mut self.long else { return Ok(None) };
+        let due = (long.len - long.bytes.len()).min(input.len());
+        long.bytes.extend_from_slice(input.get(..due).unwrap_or_default());
+        input.advance(due);
+        if long.bytes.len() < long.len || input.len() < 2 {
+            return Ok(None);
+        }
+        end_of_string(input)?;
+        Ok(self.long.take().map(|long| Value::BulkString(long.bytes)))
+    }
+}
+
+/// A string of `len` bytes that begins at `start`, once all of it has come.
+fn string(input: &mut BytesMut, start: usize, len: usize) -> io::Result<Option<Value>> {
+    if input.len() < start + len + 2 {
+        return Ok(None);
+    }
+    let value = input.get(start..start + len).unwrap_or_default().to_vec();
+    input.advance(start + len);
+    end_of_string(input)?;
+    Ok(Some(Value::BulkString(value)))
 }
 
 /// Where the first line ends, without its end.
@@ -235,7 +234,9 @@ mod tests {
             }
             Value::Array(items) => {
                 line(into, format!("*{}\r\n", items.len()));
-                items.iter().for_each(|item| written(item, into));
+                for item in items {
+                    written(item, into);
+                }
             }
             Value::ServerError(_) => line(into, "-ERR a b\r\n".to_owned()),
             other => panic!("not written: {other:?}"),
@@ -268,7 +269,9 @@ mod tests {
         #[test]
         fn what_was_written_is_read_in_whatever_pieces(values in values(), piece in 1..40_usize) {
             let mut bytes = Vec::new();
-            values.iter().for_each(|value| written(value, &mut bytes));
+            for value in &values {
+                written(value, &mut bytes);
+            }
             let piece = if bytes.len() > 4_000 { piece * 997 } else { piece };
             let pieces: Vec<&[u8]> = bytes.chunks(piece).collect();
             prop_assert_eq!(read(&pieces).unwrap(), values.clone());
