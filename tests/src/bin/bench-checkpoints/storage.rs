@@ -10,13 +10,14 @@ use state_tests::bench::{Figure, Outcome, number, say};
 
 use crate::ground::Ground;
 use crate::input::{Conversation, Input};
-use crate::steps::{BODY_BYTES, check, lists, replay};
+use crate::steps::{SHAPE, body, check, id, lists, replay};
 
 /// At most one and a half times the text.
 const GOAL: f64 = 1.0 / 1.5;
 const UNIT: &str = "bytes";
 
 pub(crate) async fn figures(input: &Input) -> Outcome<Vec<Figure>> {
+    say(SHAPE);
     let ours = on_redis(input).await?;
     let whole = simple(input, Scheme::WholeCopies).await?;
     let versioned = simple(input, Scheme::WholeChannels).await?;
@@ -105,10 +106,8 @@ async fn put_simply(
     scheme: Scheme,
 ) -> Outcome<()> {
     for (step, list) in lists(conversation).enumerate() {
-        let record = format!(
-            "{{\"source\":\"loop\",\"step\":{step},\"body\":\"{}\"}}",
-            "b".repeat(BODY_BYTES)
-        );
+        let metadata = format!("{{\"source\":\"loop\",\"step\":{step},\"parents\":{{}}}}");
+        let record = format!("{}{metadata}{}", id(step), body(step));
         let name = &conversation.thread;
         let mut pipeline = redis::pipe();
         match scheme {

@@ -16,8 +16,8 @@ const DEPTH_MAX: usize = 128;
 const STRING_BYTES_MAX: usize = 512 << 20;
 /// Strings from this length on are read into their own memory.
 const LONG_BYTES: usize = 16 << 10;
-/// Nothing is reserved for a length beyond this before so much has come.
-const RESERVED_MAX: usize = 1 << 20;
+/// No more is reserved for a length before so much has come; enough for a value of 1 MiB and what is around it.
+const RESERVED_MAX: usize = 4 << 20;
 
 /// Where reading has got to.
 #[derive(Debug, Default)]
