@@ -233,8 +233,8 @@ impl Inner {
         Ok(answers)
     }
 
-    /// Sends the items of one node in chunks. They are on their way together, unless a key is in several of them: what is
-    /// done to it has an order, which a chunk that is sent again would break.
+    /// Sends the items of one node in chunks. They are on their way together, unless a key is in several of them, or a log
+    /// tells what was written: that has an order, which a chunk that comes late or is sent again would break.
     async fn send_node<T>(
         &self,
         operation: Operation,
@@ -247,7 +247,8 @@ impl Inner {
             let count = self.chunk(items.as_slice());
             chunks.push(items.by_ref().take(count).collect());
         }
-        let at_once = if share_a_key(&chunks) { 1 } else { CHUNKS_AT_ONCE };
+        let told = operation == Operation::WriteMany && self.layout.log.is_some();
+        let at_once = if told || share_a_key(&chunks) { 1 } else { CHUNKS_AT_ONCE };
         let sent = chunks.into_iter().map(|chunk| self.send_chunk(operation, role, chunk));
         let mut sent = pin!(stream::iter(sent).buffered(at_once));
         let (mut answers, mut failed) = (Vec::new(), Vec::new());

@@ -47,7 +47,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     /// Packed commands, in the order in which they are to be written.
-    buffers: VecDeque<Vec<u8>>,
+    buffers: VecDeque<Buffer>,
     bytes: usize,
     /// Who waits for the answers to them, in the same order.
     asked: VecDeque<Asked>,
@@ -57,6 +57,14 @@ struct Queue {
     crowded: bool,
     /// Why the connection has ended.
     ended: Option<Trouble>,
+}
+
+/// Packed commands that are written together.
+#[derive(Debug, Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    /// How many requests they belong to.
+    requests: usize,
 }
 
 /// A caller, and the answers that have come so far.
@@ -154,7 +162,7 @@ impl Wire {
         match packed.take() {
             Some(packed) if packed.len() >= BURST_BYTES => {
                 queue.bytes += packed.len();
-                queue.buffers.push_back(packed);
+                queue.buffers.push_back(Buffer { bytes: packed, requests: 1 });
             }
             Some(packed) => queue.write(|buffer| buffer.extend_from_slice(&packed)),
             None => queue.write(pack),
@@ -177,14 +185,15 @@ impl Wire {
 impl Queue {
     /// Adds to the last buffer, or to a new one where that is large.
     fn write(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
-        if self.buffers.back().is_none_or(|last| last.len() >= BURST_BYTES) {
-            let spare = std::mem::take(&mut self.spare);
-            self.buffers.push_back(spare);
+        if self.buffers.back().is_none_or(|last| last.bytes.len() >= BURST_BYTES) {
+            let bytes = std::mem::take(&mut self.spare);
+            self.buffers.push_back(Buffer { bytes, requests: 0 });
         }
         if let Some(last) = self.buffers.back_mut() {
-            let before = last.len();
-            pack(last);
-            self.bytes += last.len() - before;
+            let before = last.bytes.len();
+            pack(&mut last.bytes);
+            self.bytes += last.bytes.len() - before;
+            last.requests += 1;
         }
     }
 }

@@ -12,7 +12,7 @@ use redis::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::parse::Parser;
-use super::{Asked, BURST_BYTES, Shared, unsent};
+use super::{Asked, BURST_BYTES, Buffer, Shared, unsent};
 use crate::connect::Trouble;
 use crate::errors::{Fault, Sent};
 
@@ -27,7 +27,7 @@ pub(in crate::connect) struct Driver<S> {
     shared: Arc<Shared>,
     stream: S,
     /// What was taken and is not written yet.
-    buffers: VecDeque<Vec<u8>>,
+    buffers: VecDeque<Buffer>,
     /// How much of the first of them is written.
     written: usize,
     /// Whether the stream holds written bytes back.
@@ -108,21 +108,26 @@ impl<S> Driver<S> {
         }
     }
 
-    /// Ends the connection for all callers; those whose requests were not taken know that.
+    /// Ends the connection for all callers; those whose requests were not written know that.
     fn end(&mut self, trouble: &Trouble) {
         let mut queue = self.shared.queue.lock();
         if queue.ended.is_some() {
             return;
         }
         queue.ended = Some(unsent(trouble));
-        let unsent_requests = std::mem::take(&mut queue.asked);
+        let not_taken = std::mem::take(&mut queue.asked);
         queue.buffers.clear();
         drop(queue);
         self.shared.room.notify_waiters();
-        for asked in std::mem::take(&mut self.asked) {
+        // Of the first buffer a part may be written; what is behind it is not.
+        let begun = usize::from(self.written > 0);
+        let unwritten: usize = self.buffers.iter().skip(begun).map(|buffer| buffer.requests).sum();
+        let mut asked = std::mem::take(&mut self.asked);
+        let not_written = asked.split_off(asked.len().saturating_sub(unwritten));
+        for asked in asked {
             drop(asked.to.send(Err(trouble.clone())));
         }
-        for asked in unsent_requests {
+        for asked in not_written.into_iter().chain(not_taken) {
             drop(asked.to.send(Err(unsent(trouble))));
         }
     }
@@ -139,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 *held |= self.waited;
                 break;
             };
-            let rest = first.get(self.written..).unwrap_or_default();
+            let rest = first.bytes.get(self.written..).unwrap_or_default();
             if !rest.is_empty() {
                 match Pin::new(&mut self.stream).poll_write(cx, rest) {
                     Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -150,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 continue;
             }
             self.written = 0;
-            if let Some(mut spent) = self.buffers.pop_front()
+            if let Some(Buffer { bytes: mut spent, .. }) = self.buffers.pop_front()
                 && spent.capacity() <= 2 * BURST_BYTES
             {
                 spent.clear();

@@ -273,6 +273,22 @@ async fn a_request_that_was_written_may_have_had_an_effect() {
 }
 
 #[tokio::test]
+async fn what_waits_behind_a_request_that_is_cut_was_not_written() {
+    let (near, mut far) = duplex(1 << 10);
+    let (wire, driver) = Wire::over(near);
+    let driver = tokio::spawn(driver);
+    let (mut large, ping) = (redis::cmd("SET"), ping());
+    large.arg(vec![b'x'; BURST_BYTES]);
+    let cut = async {
+        far.read_exact(&mut [0; 100]).await.unwrap();
+        driver.abort();
+    };
+    let (large, behind, ()) = tokio::join!(wire.one(&large), wire.one(&ping), cut);
+    assert!(is_sent(&large), "{large:?}");
+    assert!(behind.is_err() && !is_sent(&behind), "{behind:?}");
+}
+
+#[tokio::test]
 async fn callers_wait_while_nothing_is_taken_and_lose_nothing() {
     const CALLERS: usize = 40;
     let (near, mut far) = duplex(1 << 12);
