@@ -291,14 +291,15 @@ async fn begin(store: &Store, call: Call) -> Result<(), Failed> {
     }
     let run = |number| if number + 2 < STEPS { RUNS[0] } else { RUNS[1] };
     for number in 0..STEPS - 1 {
-        let mut put = step(number, run(number));
-        if number == 0 && matches!(call, Call::Prune | Call::DeleteRuns) {
-            put.checkpoint = put.checkpoint.with_channel("large", 1);
-            put = put.with_value("large", payload(&text(9, LARGE_BYTES)));
-        }
-        store.put_checkpoint(put).await?;
+        store.put_checkpoint(step(number, run(number))).await?;
         let writes = PutWrites::new(reference("t", number), vec![write(0)]);
         store.put_writes(writes).await?;
+        if number == 0 && matches!(call, Call::Prune | Call::DeleteRuns) {
+            // Beside a message it would stay with it, which all later steps are made from.
+            let large = payload(&text(9, LARGE_BYTES));
+            let large = PendingWrite::new("large", 0, "large", large);
+            store.put_writes(PutWrites::new(reference("t", 0), vec![large])).await?;
+        }
     }
     // With this one a segment is full, and the next change takes it along.
     if matches!(call, Call::Seal | Call::Prune) {

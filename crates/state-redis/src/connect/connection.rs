@@ -319,7 +319,11 @@ impl Connection {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.watched.is_closed()
+        let ended = match &self.speaker {
+            Speaker::Wire(wire) => wire.has_ended(),
+            Speaker::Pushing(_) => false,
+        };
+        ended || self.watched.is_closed()
     }
 
     /// Sends reads over another connection to the same server from now on, or no longer.

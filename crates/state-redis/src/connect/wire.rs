@@ -12,6 +12,7 @@ mod parse;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use redis::Value;
@@ -41,6 +42,8 @@ struct Shared {
     driver: futures_util::task::AtomicWaker,
     /// Wakes callers when there is room again.
     room: Notify,
+    /// Set before the first caller is told of the end, so that none of them tries the same connection again.
+    ended: AtomicBool,
 }
 
 /// What the driver has not taken yet.
@@ -88,6 +91,11 @@ impl Wire {
     pub(super) fn over<S>(stream: S) -> (Self, Driver<S>) {
         let shared = Arc::new(Shared::default());
         (Self { shared: Arc::clone(&shared) }, Driver::new(shared, stream))
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.shared.ended.load(Ordering::SeqCst)
     }
 
     /// Sends one command and waits for its answer.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut, BytesMut};
@@ -115,6 +116,7 @@ impl<S> Driver<S> {
             return;
         }
         queue.ended = Some(unsent(trouble));
+        self.shared.ended.store(true, Ordering::SeqCst);
         let not_taken = std::mem::take(&mut queue.asked);
         queue.buffers.clear();
         drop(queue);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, ready};
 
 use futures_util::future::join_all;
@@ -267,7 +267,12 @@ async fn a_request_that_was_written_may_have_had_an_effect() {
                 driver.abort();
             }
         };
-        let (answer, ()) = tokio::join!(wire.one(&ping), cut);
+        let told = async {
+            let answer = wire.one(&ping).await;
+            assert!(wire.has_ended(), "callers are told before others are kept away");
+            answer
+        };
+        let (answer, ()) = tokio::join!(told, cut);
         assert!(is_sent(&answer), "{by_the_server}: {answer:?}");
     }
 }
