@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use libtest_mimic::Trial;
 
-use crate::redis_stage::{Play, trial, trial_with};
+use crate::redis_stage::{Play, effort, trial, trial_with};
 use crate::servers::{Running, Setup};
 
 const ALONE: [(&str, Play); 16] = [
@@ -42,11 +42,8 @@ const ALONE: [(&str, Play); 16] = [
     ("histories_are_read_in_pages", budgets::in_pages),
     ("memory_is_in_proportion", memory::in_proportion),
 ];
-const EVERYWHERE: [(&str, Play); 3] = [
-    ("round_trips_are_flat", budgets::flat),
-    ("cut_at_every_command", cuts::everywhere),
-    ("the_end_of_a_thread_is_told", over::is_told),
-];
+const EVERYWHERE: [(&str, Play); 2] =
+    [("round_trips_are_flat", budgets::flat), ("the_end_of_a_thread_is_told", over::is_told)];
 const REPLICAS: [(&str, Play); 2] = [
     ("changes_wait_for_replicas_and_say_when_they_fall_short", replicas::acks),
     ("reads_that_may_be_old_are_served_by_replicas", replicas::eventual),
@@ -62,6 +59,10 @@ pub fn trials(servers: &Arc<Running>) -> Vec<Trial> {
     let setup = servers.setup();
     let mut trials = suite::trials(servers);
     trials.extend(EVERYWHERE.into_iter().map(|(name, play)| named(name, setup, play)));
+    // Half a minute where there are several servers.
+    if setup.is_one_server() || effort(0, 1) == 1 {
+        trials.push(named("cut_at_every_command", setup, cuts::everywhere));
+    }
     if setup.is_one_server() {
         trials.extend(ALONE.into_iter().map(|(name, play)| named(name, setup, play)));
         let most = "checkpoints::the_most_writes_of_a_call_are_bounded";

@@ -51,7 +51,10 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     let short = "history::calls_on_one_key_are_linearizable_across_resets";
     let mut trials = vec![trial(short, setup, |stage| judged(stage, SHORT))];
     let long = "history::a_thousand_calls_on_one_key_are_linearizable";
-    trials.push(trial(long, setup, |stage| judged(stage, LONG)));
+    let everyday = usize::from(setup.is_one_server());
+    if effort(everyday, 1) == 1 {
+        trials.push(trial(long, setup, |stage| judged(stage, LONG)));
+    }
     // As many again as one test has time for.
     for part in 2..=effort(1, LONG_PARTS_SOAK) {
         trials.push(trial(&format!("{long}, part {part}"), setup, |stage| judged(stage, LONG)));
