@@ -189,7 +189,8 @@ fn slow(stage: &Stage) -> Result<(), Failed> {
         }
         assert_eq!(next(&mut slow).await?, Delivery::Gap);
         store.publish("c", "after").await?;
-        delivers(&mut slow, b"c", "after").await?;
+        // The last of the others may have come when there was room again.
+        while !matches!(next(&mut slow).await?, Delivery::Message { message, .. } if message == "after") {}
         delivers(&mut quick, b"c", "after").await
     })
 }
