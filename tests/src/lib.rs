@@ -4,6 +4,7 @@ pub mod bench;
 pub mod chat;
 mod counted;
 mod documents;
+pub mod embedded;
 pub mod gallery;
 pub mod proxy;
 #[cfg(all(unix, feature = "servers"))]

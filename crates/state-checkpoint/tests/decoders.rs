@@ -8,8 +8,12 @@
 
 #[expect(unreachable_pub, reason = "shared with the fuzz targets")]
 mod bodies;
+#[expect(unreachable_pub, reason = "shared with the tests of other crates")]
+#[path = "../../state-codec/tests/mutations/mod.rs"]
+mod mutations;
 
 use futures_util::FutureExt;
+use mutations::{change, changed};
 use proptest::prelude::*;
 use state_checkpoint::Checkpoints;
 use state_core::checkpoint::{Checkpointer, CheckpointerExt, ListCheckpoints};
@@ -57,46 +61,6 @@ fn every_row() -> Vec<u8> {
     read.now_or_never().unwrap()
 }
 
-/// One change to an input.
-#[derive(Clone, Debug)]
-enum Change {
-    Flip(usize, u8),
-    Set(usize, u8),
-    Insert(usize, Vec<u8>),
-    Remove(usize, usize),
-    Copy(usize, usize, usize),
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let at = || any::<usize>();
-    let noise = proptest::collection::vec(prop_oneof![Just(0), Just(255), any::<u8>()], 1..9);
-    prop_oneof![
-        (at(), 0..8_u8).prop_map(|(at, bit)| Change::Flip(at, bit)),
-        (at(), prop_oneof![Just(0), Just(255), Just(127), any::<u8>()])
-            .prop_map(|(at, byte)| Change::Set(at, byte)),
-        (at(), noise).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        (at(), 1..40_usize).prop_map(|(at, len)| Change::Remove(at, len)),
-        (at(), at(), 1..40_usize).prop_map(|(from, to, len)| Change::Copy(from, to, len)),
-    ]
-}
-
-fn apply(input: &mut Vec<u8>, change: &Change) {
-    if input.is_empty() {
-        return;
-    }
-    let len = input.len();
-    match change {
-        Change::Flip(at, bit) => input[at % len] ^= 1 << bit,
-        Change::Set(at, byte) => input[at % len] = *byte,
-        Change::Insert(at, bytes) => drop(input.splice(at % len..at % len, bytes.iter().copied())),
-        Change::Remove(at, count) => drop(input.drain(at % len..(at % len + count).min(len))),
-        Change::Copy(from, to, count) => {
-            let piece = input[from % len..(from % len + count).min(len)].to_vec();
-            drop(input.splice(to % len..to % len, piece));
-        }
-    }
-}
-
 /// Runs a body and makes sure of what it takes.
 fn run(body: fn(&[u8]), input: &[u8]) {
     let taken = allocation_counter::measure(|| body(input));
@@ -119,10 +83,7 @@ proptest! {
         (name, body) in proptest::sample::select(bodies::ALL),
         changes in proptest::collection::vec(change(), 0..6),
     ) {
-        let mut input = valid(name);
-        for change in &changes {
-            apply(&mut input, change);
-        }
+        let input = changed(valid(name), &changes);
         run(body, &input);
     }
 }

@@ -9,7 +9,11 @@
 
 #[expect(unreachable_pub, dead_code, reason = "shared with the fuzz targets and another test")]
 mod bodies;
+#[expect(unreachable_pub, reason = "shared with the tests of other crates")]
+#[path = "../../state-codec/tests/mutations/mod.rs"]
+mod mutations;
 
+use mutations::{Change, change, changed};
 use proptest::prelude::*;
 use state_core::{HashPageOptions, ListOptions, StateBackend, WatchOptions, WatchStart};
 
@@ -49,51 +53,6 @@ fn resume_token() -> Vec<u8> {
     })
 }
 
-/// One change to an input.
-#[derive(Clone, Debug)]
-enum Change {
-    Flip(usize, u8),
-    Set(usize, u8),
-    Insert(usize, Vec<u8>),
-    Remove(usize, usize),
-    Copy(usize, usize, usize),
-    Only(usize, usize),
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let at = || any::<usize>();
-    let noise = proptest::collection::vec(prop_oneof![Just(0), Just(255), any::<u8>()], 1..9);
-    prop_oneof![
-        3 => (at(), 0..8_u8).prop_map(|(at, bit)| Change::Flip(at, bit)),
-        3 => (at(), prop_oneof![Just(0), Just(255), Just(127), any::<u8>()])
-            .prop_map(|(at, byte)| Change::Set(at, byte)),
-        1 => (at(), noise).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        1 => (at(), 1..40_usize).prop_map(|(at, len)| Change::Remove(at, len)),
-        1 => (at(), at(), 1..40_usize).prop_map(|(from, to, len)| Change::Copy(from, to, len)),
-        1 => (at(), 1..400_usize).prop_map(|(at, len)| Change::Only(at, len)),
-    ]
-}
-
-fn apply(input: &mut Vec<u8>, change: &Change) {
-    if input.is_empty() {
-        return;
-    }
-    let len = input.len();
-    match change {
-        Change::Flip(at, bit) => input[at % len] ^= 1 << bit,
-        Change::Set(at, byte) => input[at % len] = *byte,
-        Change::Insert(at, bytes) => drop(input.splice(at % len..at % len, bytes.iter().copied())),
-        Change::Remove(at, count) => drop(input.drain(at % len..(at % len + count).min(len))),
-        Change::Copy(from, to, count) => {
-            let piece = input[from % len..(from % len + count).min(len)].to_vec();
-            drop(input.splice(to % len..to % len, piece));
-        }
-        Change::Only(at, count) => {
-            *input = input[at % len..(at % len + count).min(len)].to_vec();
-        }
-    }
-}
-
 /// A change to the body of one record, so that the pieces around it stay whole.
 fn changed_record() -> impl Strategy<Value = (usize, Vec<Change>, Option<Vec<u8>>)> {
     let elsewhere = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..30));
@@ -116,10 +75,7 @@ proptest! {
         (name, body) in proptest::sample::select(bodies::ALL),
         changes in proptest::collection::vec(change(), 0..6),
     ) {
-        let mut input = valid(name);
-        for change in &changes {
-            apply(&mut input, change);
-        }
+        let input = changed(valid(name), &changes);
         body(&input);
     }
 
@@ -131,10 +87,7 @@ proptest! {
         let mut input = Vec::new();
         for (place, changes, elsewhere) in records {
             let place = place % rows.len();
-            let mut body = bodies::body_of(&rows[place]);
-            for change in &changes {
-                apply(&mut body, change);
-            }
+            let mut body = changed(bodies::body_of(&rows[place]), &changes);
             let mut number = u8::try_from(place).unwrap();
             if let Some(name) = elsewhere {
                 number |= bodies::ELSEWHERE;

@@ -5,7 +5,6 @@ mod connector;
 mod dial;
 mod exclusive;
 mod handshake;
-mod impatient;
 mod lane;
 mod link;
 mod observe;

@@ -13,6 +13,7 @@ mod keys;
 mod layout;
 mod log;
 mod offered;
+mod per_runtime;
 mod pubsub;
 mod retry;
 mod scripts;

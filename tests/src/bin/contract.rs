@@ -5,16 +5,14 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use state_conformance::{
-    Clause, Facility, Family, Fixture, Level, OfficialTest, Report, Status, SubjectKind, Suite,
-    all, families, official_tests,
+    Clause, Facility, Family, Level, OfficialTest, Report, Status, SubjectKind, all, families,
+    official_tests,
 };
-use state_core::{BoxFuture, Capability, Error, Limits, ManualClock, Result, StateBackend};
-use state_local::{FileStore, MemoryStore};
+use state_core::{Capability, Limits, Result};
 use state_redis::{Offered, RedisConfig};
-use tempfile::TempDir;
+use state_tests::embedded;
 
 /// The line that mends a stale page.
 const MEND: &str = "cargo run -p state-tests --bin contract -- --write";
@@ -46,7 +44,7 @@ enum Mode {
 
 fn run(mode: Mode) -> Result<(), String> {
     let mut reports = Vec::new();
-    for suite in [memory(), file()] {
+    for suite in [embedded::memory_suite(), embedded::file_suite()] {
         let report = suite.report().map_err(|error| error.to_string())?;
         let failures: Vec<String> =
             report.failures().filter_map(state_conformance::Verdict::failure).collect();
@@ -77,42 +75,6 @@ fn write(path: &Path, name: &str, page: &str) -> Result<(), String> {
         .map_err(|error| format!("docs/{name} cannot be written: {error}"))?;
     println!("wrote docs/{name}");
     Ok(())
-}
-
-fn memory() -> Suite {
-    Suite::new("memory", || async {
-        let clock = ManualClock::new();
-        let store = MemoryStore::builder().clock(clock.clone()).build();
-        let open = move |namespace| {
-            let opened = store.open(namespace);
-            async move { opened.map(|backend| Arc::new(backend) as Arc<dyn StateBackend>) }
-        };
-        Ok(Fixture::new(open).with_clock(clock))
-    })
-}
-
-fn file() -> Suite {
-    Suite::new("file", || async {
-        let folder = tempfile::tempdir().map_err(|error| Error::invalid(error.to_string()))?;
-        file_in(Arc::new(folder), ManualClock::new()).await
-    })
-}
-
-/// The store in `folder`, which goes when the last fixture that uses it does.
-fn file_in(folder: Arc<TempDir>, clock: ManualClock) -> BoxFuture<'static, Result<Fixture>> {
-    Box::pin(open_file(folder, clock))
-}
-
-async fn open_file(folder: Arc<TempDir>, clock: ManualClock) -> Result<Fixture> {
-    let path = folder.path().join("store");
-    let store = FileStore::builder().clock(clock.clone()).open(path).await?;
-    let open = move |namespace| {
-        let opened = store.open(namespace);
-        async move { opened.map(|backend| Arc::new(backend) as Arc<dyn StateBackend>) }
-    };
-    let again = clock.clone();
-    let restart = move || file_in(Arc::clone(&folder), again.clone());
-    Ok(Fixture::new(open).with_clock(clock).with_restart(restart))
 }
 
 /// A line of a page. Writing to a string cannot fail.

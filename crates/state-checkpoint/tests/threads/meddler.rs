@@ -38,12 +38,7 @@ impl Meddler {
         at: usize,
         what: BoxFuture<'static, ()>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            transactions: false,
-            made: AtomicUsize::new(0),
-            pending: Mutex::new(Some((at, what))),
-        })
+        Self::before(inner, false, at, what)
     }
 
     /// Lets `what` happen before transaction number `at`, counted from 0.
@@ -52,12 +47,17 @@ impl Meddler {
         at: usize,
         what: BoxFuture<'static, ()>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            transactions: true,
-            made: AtomicUsize::new(0),
-            pending: Mutex::new(Some((at, what))),
-        })
+        Self::before(inner, true, at, what)
+    }
+
+    fn before(
+        inner: Arc<dyn StateBackend>,
+        transactions: bool,
+        at: usize,
+        what: BoxFuture<'static, ()>,
+    ) -> Arc<Self> {
+        let pending = Mutex::new(Some((at, what)));
+        Arc::new(Self { inner, transactions, made: AtomicUsize::new(0), pending })
     }
 
     /// Whether it has happened.

@@ -94,7 +94,7 @@ impl Inner {
         let mut items = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
             let stored = self.keys.key(Kind::Entry, key);
-            let what = match self.ask_get(key, options) {
+            let what = match self.ask_get(key, &stored, options) {
                 Ok(Some(ask)) => {
                     // The same options for each key make the same of each read.
                     role = ask.role;
@@ -130,8 +130,8 @@ impl Inner {
     pub(super) async fn metas(&self, keys: Vec<Key>, options: &GetOptions) -> Result<Vec<Meta>> {
         let mut items = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
-            let Some(ask) = self.ask_get(key, options)? else { continue };
             let stored = self.keys.key(Kind::Entry, key);
+            let Some(ask) = self.ask_get(key, &stored, options)? else { continue };
             let what = What::Script(ask.call);
             items.push(Item::new(index, stored, what, How::read(), ()));
         }

@@ -21,7 +21,7 @@ use crate::scripts::{self, Answer, Word, number, optional, unlike};
 impl Inner {
     pub(super) async fn get_one(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
         let stored = self.keys.key(Kind::Entry, key);
-        let found = if let Some(ask) = self.ask_get(key, options)? {
+        let found = if let Some(ask) = self.ask_get(key, &stored, options)? {
             read_answer(&self.script(Operation::Get, ask).await?.0, options.head)?
         } else {
             let command = get_command(&stored, options.head);
@@ -42,8 +42,14 @@ impl Inner {
         }
     }
 
-    /// The script for a read that a plain command cannot do; `None` where one can.
-    pub(super) fn ask_get(&self, key: &Key, options: &GetOptions) -> Result<Option<Ask>> {
+    /// The script for a read that a plain command cannot do; `None` where one can. `stored` is what `key` is called on the
+    /// server.
+    pub(super) fn ask_get(
+        &self,
+        key: &Key,
+        stored: &Bytes,
+        options: &GetOptions,
+    ) -> Result<Option<Ask>> {
         self.capabilities.limits.check_key(key)?;
         let touched = options.touch.map(|expiry| self.touched(expiry)).transpose()?;
         if touched.is_some() && options.consistency == state_core::Consistency::Eventual {
@@ -54,7 +60,7 @@ impl Inner {
             return Ok(None);
         }
         let [mode, ms] = touched.map_or([Bytes::new(), Bytes::new()], Lifetime::args);
-        let mut keys = vec![self.keys.key(Kind::Entry, key)];
+        let mut keys = vec![stored.clone()];
         let noted = touched.is_some() && self.layout.log.is_some();
         // One key alone can be read while its slot moves; with an absent second one the server
         // says that the caller has to wait.

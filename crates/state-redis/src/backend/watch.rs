@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{Inner, RedisBackend};
 use crate::client::Role;
 use crate::topology::slot_of;
-use crate::watch::{ANNOUNCEMENT_LIFETIME, Announcement, Phase};
+use crate::watch::{ANNOUNCEMENT_LIFETIME, Announcement, Hub, Phase};
 
 /// How many names are tried to find one in a slot of a certain primary: far more than there are
 /// slots.
@@ -46,7 +46,7 @@ impl Inner {
             let message = "a watch that begins now and does not follow tells nothing";
             return Err(Error::invalid(message));
         }
-        let hub = self.client.hubs().hub(&self.client)?;
+        let hub = self.client.hubs().get(|runtime| Hub::start(self.client.clone(), runtime))?;
         hub.watch(&self.keys, options).await
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::connection::Speaker;
 use super::dial::dial;
-use super::observe::{Observed, Pulse};
+use super::observe::Pulse;
 use super::tls::TlsSettings;
 use super::wire::Wire;
 use super::{Connection, Trouble, handshake, pause};
@@ -112,7 +112,6 @@ impl Connector {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Fault::Closed)?;
         let pulse = Arc::new(Pulse::default());
         let stream = dial(address, &self.config, self.tls.as_ref(), &pulse).await?;
-        let stream = Observed::new(stream, Arc::clone(&pulse));
         let Some(pushes) = pushes else {
             let (wire, driver) = Wire::over(stream);
             let mut connection = Connection::start(Speaker::Wire(wire), driver, pulse, &runtime);

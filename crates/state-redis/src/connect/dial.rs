@@ -10,8 +10,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
-use super::impatient::Impatient;
-use super::observe::Pulse;
+use super::observe::{Observed, Pulse};
 use super::tls::TlsSettings;
 use super::{Trouble, pause};
 use crate::config::{Address, RedisConfig};
@@ -27,8 +26,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug + 'static> Stream for
 /// How long a TLS handshake may take before it is asked whether the server speaks TLS at all.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Opens a stream to `address`, encrypted where `tls` says so and never without it then. A peer that
-/// takes nothing for the write timeout is noted in `pulse`.
+/// Opens a stream to `address`, encrypted where `tls` says so and never without it then. What its
+/// peer shows of life is told to `pulse`.
 pub(crate) async fn dial(
     address: &Address,
     config: &RedisConfig,
@@ -40,15 +39,15 @@ pub(crate) async fn dial(
         (Address::Unix { path }, _) => {
             let made = UnixStream::connect(path).await;
             let stream = made.map_err(Trouble::connecting)?;
-            Ok(Box::new(Impatient::new(stream, Arc::clone(pulse), patience)))
+            Ok(Box::new(Observed::new(stream, Arc::clone(pulse), patience)))
         }
         (Address::Tcp { host, port }, None) => {
             let stream = tcp(host, *port, config).await?;
-            Ok(Box::new(Impatient::new(stream, Arc::clone(pulse), patience)))
+            Ok(Box::new(Observed::new(stream, Arc::clone(pulse), patience)))
         }
         (Address::Tcp { host, port }, Some(tls)) => {
             let stream = tcp(host, *port, config).await?;
-            let stream = Impatient::new(stream, Arc::clone(pulse), patience);
+            let stream = Observed::new(stream, Arc::clone(pulse), patience);
             let name = tls.name_for(host).ok_or(Fault::TlsName)?;
             let handshake = tls.connector().connect(name, stream);
             let plaintext = async {

@@ -236,4 +236,6 @@ fn unsent(trouble: &Trouble) -> Trouble {
 }
 
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The hub: one connection for all who subscribe over a store on one runtime.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
@@ -17,30 +17,14 @@ use super::topic::Topic;
 use super::{Channels, Delivery, SubscribeOptions};
 use crate::client::Client;
 use crate::errors::{Failure, Fault};
+use crate::per_runtime::{Local, PerRuntime};
 
 /// The hubs of a store, one for each runtime on which somebody subscribes.
-#[derive(Debug, Default)]
-pub(crate) struct Hubs(Mutex<Vec<(tokio::runtime::Id, Weak<Hub>)>>);
-
-impl Hubs {
-    /// The hub of the runtime of now.
-    fn hub(&self, client: &Client) -> Result<Arc<Hub>> {
-        let runtime = Handle::try_current().map_err(|_| closed())?;
-        let mut hubs = self.0.lock();
-        hubs.retain(|(_, hub)| hub.upgrade().is_some_and(|hub| !hub.task.is_finished()));
-        let mine = hubs.iter().find(|(id, _)| *id == runtime.id());
-        if let Some(hub) = mine.and_then(|(_, hub)| hub.upgrade()) {
-            return Ok(hub);
-        }
-        let hub = Arc::new(Hub::start(client.clone(), &runtime));
-        hubs.push((runtime.id(), Arc::downgrade(&hub)));
-        Ok(hub)
-    }
-}
+pub(crate) type Hubs = PerRuntime<Hub>;
 
 /// Receives the messages for all subscriptions of a store. Dropped, it closes its connection.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub(crate) struct Hub {
     shared: Arc<Shared>,
     task: AbortHandle,
 }
@@ -67,6 +51,12 @@ impl Hub {
     }
 }
 
+impl Local for Hub {
+    fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         self.task.abort();
@@ -80,7 +70,7 @@ pub(crate) async fn subscribe(
     options: SubscribeOptions,
 ) -> Result<BoxStream<'static, Result<Delivery>>> {
     let topics = Topic::wanted(&channels, &options)?;
-    let hub = client.subscriptions().hub(&client)?;
+    let hub = client.subscriptions().get(|runtime| Hub::start(client.clone(), runtime))?;
     let mailbox = Arc::new(Mailbox::default());
     let (id, begun) = hub.shared.board.lock().enter(topics, channels, Arc::clone(&mailbox));
     // Leaves when this future is dropped.

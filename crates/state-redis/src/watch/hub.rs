@@ -1,7 +1,7 @@
 //! The hub: one for all who watch a store on one runtime.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
@@ -18,34 +18,14 @@ use crate::client::{Client, NodeId};
 use crate::connect::pause;
 use crate::errors::{Failure, Fault};
 use crate::keys::KeySpace;
+use crate::per_runtime::{Local, PerRuntime};
 
 /// How often the nodes are found anew, so that slots that moved to a new one are noticed even when
 /// nothing was sent there: from then on their changes are told, after a gap.
 const FIND_NODES_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The hubs of a store, one for each runtime on which somebody watches.
-#[derive(Debug, Default)]
-pub(crate) struct Hubs(Mutex<Vec<(tokio::runtime::Id, Weak<Hub>)>>);
-
-impl Hubs {
-    /// The hub of the runtime of now.
-    ///
-    /// # Errors
-    /// `Closed` outside of a runtime.
-    pub(crate) fn hub(&self, client: &Client) -> Result<Arc<Hub>> {
-        let runtime =
-            Handle::try_current().map_err(|_| Failure::from(Fault::Closed).into_error())?;
-        let mut hubs = self.0.lock();
-        hubs.retain(|(_, hub)| hub.upgrade().is_some_and(|hub| !hub.manager.is_finished()));
-        let mine = hubs.iter().find(|(id, _)| *id == runtime.id());
-        if let Some(hub) = mine.and_then(|(_, hub)| hub.upgrade()) {
-            return Ok(hub);
-        }
-        let hub = Arc::new(Hub::start(client.clone(), &runtime));
-        hubs.push((runtime.id(), Arc::downgrade(&hub)));
-        Ok(hub)
-    }
-}
+pub(crate) type Hubs = PerRuntime<Hub>;
 
 /// Follows the changes of the namespaces of a store. Dropped, it closes its connections.
 #[derive(Debug)]
@@ -91,7 +71,7 @@ impl Shared {
 }
 
 impl Hub {
-    fn start(client: Client, runtime: &Handle) -> Self {
+    pub(crate) fn start(client: Client, runtime: &Handle) -> Self {
         let changed = watch::Sender::new(());
         let shared = Arc::new(Shared { client, board: Mutex::default(), changed });
         let manager = runtime.spawn(manage(Arc::clone(&shared))).abort_handle();
@@ -150,6 +130,12 @@ impl Hub {
             None => "not every primary tells of its changes".to_owned(),
         };
         Error::new(ErrorKind::Unavailable, message).with_outcome(Outcome::NotApplied)
+    }
+}
+
+impl Local for Hub {
+    fn has_ended(&self) -> bool {
+        self.manager.is_finished()
     }
 }
 

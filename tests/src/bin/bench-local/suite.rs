@@ -1,18 +1,14 @@
 //! How long the whole contract takes in memory: what everybody waits for who changes a rule.
 
-use std::sync::Arc;
-
-use state_conformance::{Fixture, Suite};
-use state_core::{ManualClock, StateBackend};
-use state_local::MemoryStore;
 use state_tests::bench::{Figure, Outcome, timed};
+use state_tests::embedded;
 
 /// The time that the suite may take.
 const GOAL_SECONDS: f64 = 2.0;
 
 /// The suite over the memory store, a few times.
 pub(crate) fn figures(quick: bool) -> Outcome<Vec<Figure>> {
-    let suite = suite();
+    let suite = embedded::memory_suite();
     let mut rounds = Vec::new();
     for _ in 0..if quick { 3 } else { 7 } {
         let (took, report) = timed(|| Ok(suite.report()?))?;
@@ -25,16 +21,4 @@ pub(crate) fn figures(quick: bool) -> Outcome<Vec<Figure>> {
     }
     let case = "all clauses, in memory".to_owned();
     Ok(vec![Figure::costs(case, "s", "the goal", &rounds).with_goal(1.0)])
-}
-
-fn suite() -> Suite {
-    Suite::new("memory", || async {
-        let clock = ManualClock::new();
-        let store = MemoryStore::builder().clock(clock.clone()).build();
-        let open = move |namespace| {
-            let opened = store.open(namespace);
-            async move { opened.map(|backend| Arc::new(backend) as Arc<dyn StateBackend>) }
-        };
-        Ok(Fixture::new(open).with_clock(clock))
-    })
 }
