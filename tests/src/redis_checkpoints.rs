@@ -6,6 +6,7 @@ mod cuts;
 mod damage;
 mod indexes;
 mod keys;
+mod known;
 mod lives;
 mod memory;
 mod over;
@@ -24,7 +25,7 @@ use libtest_mimic::Trial;
 use crate::redis_stage::{Play, effort, trial, trial_with};
 use crate::servers::{Running, Setup};
 
-const ALONE: [(&str, Play); 16] = [
+const ALONE: [(&str, Play); 20] = [
     ("a_lost_key_is_corrupt", damage::lost_keys),
     ("rows_of_a_later_version_are_unsupported", rows::later),
     ("rows_of_another_thread_are_corrupt", rows::moved),
@@ -40,6 +41,10 @@ const ALONE: [(&str, Play); 16] = [
     ("indexes_are_cleared_as_they_grow", indexes::cleared_as_they_grow),
     ("indexes_are_cleared_when_met", indexes::cleared_when_met),
     ("histories_are_read_in_pages", budgets::in_pages),
+    ("what_is_known_and_what_is_looked_up_write_the_same", known::same_keys),
+    ("a_thread_that_is_known_takes_few_commands", known::few_commands),
+    ("a_lost_key_of_a_known_thread_is_corrupt", known::lost_keys),
+    ("writers_in_turns_lose_nothing", known::in_turns),
     ("memory_is_in_proportion", memory::in_proportion),
 ];
 const EVERYWHERE: [(&str, Play); 2] =

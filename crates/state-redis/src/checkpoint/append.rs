@@ -1,17 +1,20 @@
 //! Adding a checkpoint.
 
 use bytes::Bytes;
-use state_checkpoint::{Append, Appended, Bases, Content, Life, open_segment, seal_segment};
+use state_checkpoint::{Append, Appended, Bases, Content, open_segment, seal_segment};
 use state_core::Result;
 use state_core::checkpoint::{Ownership, ThreadId};
+use tokio::time::Instant;
 
 use super::Inner;
 use super::ask::{
     Ask, TRIES, count, fence_arg, flag, generation_text, random, read_generation, too_busy,
 };
 use super::index::Announced;
-use super::scripts::{APPEND, Answer, Word};
-use crate::keys::inner;
+use super::known::{Known, Writer};
+use super::scripts::{APPEND, APPEND_KNOWN, Answer, Word, damaged};
+use crate::client::Wait;
+use crate::keys::{inner, read_inner};
 use crate::scripts::number as number_of;
 
 impl Inner {
@@ -51,12 +54,18 @@ impl Inner {
             }
             indexed = Some(basis.generation);
         }
+        let before = self.memory.take_known(thread);
+        if let Some(known) = before.clone()
+            && let Some(appended) = self.append_known(append, known, wait).await?
+        {
+            return Ok(appended);
+        }
         for _ in 0..TRIES {
             let args = self.append_args(append, announced.written, indexed)?;
             let ask = Ask::change(&APPEND, self.keys_of(thread), args).with_wait(wait);
             let mut answer = self.ask(ask).await?;
             match answer.word {
-                Word::Ok => return self.appended(append, &mut answer).await,
+                Word::Ok => return self.appended(append, before, &mut answer).await,
                 Word::Existed => {
                     self.index_again(thread, run).await?;
                     return Ok(Appended::Existed);
@@ -124,21 +133,79 @@ impl Inner {
         args.extend(content.frames.iter().cloned());
     }
 
-    async fn appended(&self, append: &Append, answer: &mut Answer) -> Result<Appended> {
+    /// Adds a checkpoint where that takes nothing but to write it; `None` where nothing was done.
+    async fn append_known(
+        &self,
+        append: &Append,
+        known: Known,
+        wait: Option<Wait>,
+    ) -> Result<Option<Appended>> {
         let thread = &append.reference.thread;
-        let generation = read_generation(&answer.text()?)?;
-        let life = Life { generation, epoch: answer.number()? };
+        // It goes with the next change that looks at the log.
+        if self.memory.has_sealed(thread) {
+            return Ok(None);
+        }
+        let lifetime = self.lifetime_arg(append.lifetime);
+        let Some(next) = known.next(append, &lifetime, Instant::now()) else { return Ok(None) };
+        let mut keys = self.keys_of(thread);
+        keys.truncate(3);
+        let ask = Ask::change(&APPEND_KNOWN, keys, next.args).with_wait(wait);
+        if self.ask(ask).await?.word != Word::Ok {
+            self.memory.was_other(thread);
+            return Ok(None);
+        }
+        self.memory.was_known(thread, next.known);
+        Ok(Some(next.appended))
+    }
+
+    async fn appended(
+        &self,
+        append: &Append,
+        before: Option<Known>,
+        answer: &mut Answer,
+    ) -> Result<Appended> {
+        let reference = &append.reference;
+        let head = answer.head()?;
+        let recent = answer.item()?;
+        let latest = answer.text()?;
         let bases = Bases {
             version: answer.number()?,
             segment: answer.number()?,
             offset: answer.number()?,
         };
         let run = append.run.as_ref();
-        self.end_change(thread, generation, run, answer).await?;
+        self.end_change(&reference.thread, head.generation, run, answer).await?;
         if let Some(run) = run {
-            self.memory.keep_run(generation, run);
+            self.memory.keep_run(head.generation, run);
         }
-        Ok(Appended::Put { life, bases })
+        let mut writer = Writer {
+            recent: recent_bytes(&recent),
+            latest: Vec::new(),
+            run: run.cloned(),
+            fence: fence_arg(&append.ownership),
+            at: Instant::now(),
+            server_ms: head.written_ms,
+        };
+        // What was known of other namespaces holds where nobody else has changed the thread.
+        if let Some(Known { head: old, writer: Some(old_writer) }) = before
+            && old.life() == head.life()
+            && old.serial + 1 == head.serial
+        {
+            writer.latest = old_writer.latest;
+            writer.run = writer.run.or(old_writer.run);
+            if writer.fence.is_empty() {
+                writer.fence = old_writer.fence;
+            }
+        }
+        let latest = if latest.is_empty() {
+            reference.id.clone()
+        } else {
+            read_inner(latest.as_bytes()).ok_or_else(damaged)?.into()
+        };
+        writer.set_latest(&reference.namespace, latest);
+        let known = Known { head, writer: Some(writer) };
+        self.memory.keep_known(&reference.thread, known);
+        Ok(Appended::Put { life: head.life(), bases })
     }
 
     /// What is to be done after a change: a tail that is full is compressed, to be sent with the
@@ -166,6 +233,11 @@ impl Inner {
         self.memory.keep_thread(thread);
         Ok(())
     }
+}
+
+/// How long the field `recent` is, as scripts tell it.
+pub(super) fn recent_bytes(text: &[u8]) -> Option<usize> {
+    number_of(text).ok()
 }
 
 /// A place as it is stored.

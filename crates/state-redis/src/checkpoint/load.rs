@@ -1,19 +1,24 @@
 //! Reading one checkpoint.
 
 use bytes::Bytes;
-use state_checkpoint::{Life, Load, Loaded, Values};
+use state_checkpoint::{Load, Loaded, Values};
 use state_core::{Consistency, Result};
 
 use super::Inner;
 use super::answer::{RecordRow, descriptions, segments, writes};
-use super::ask::{Ask, decimal, flag, generation_text, read_generation};
-use super::scripts::{LOAD, Word, damaged};
+use super::ask::{Ask, decimal, flag, generation_text};
+use super::head::Head;
+use super::known::Known;
+use super::scripts::{LOAD, Word, damaged, list};
 use crate::backend::role;
 use crate::keys::{inner, read_inner};
-use crate::scripts::unlike;
+use crate::scripts::{bytes, unlike};
 
 impl Inner {
     pub(super) async fn load_checkpoint(&self, load: Load<'_>) -> Result<Option<Loaded>> {
+        if let Some(loaded) = self.load_known(&load).await? {
+            return Ok(Some(loaded));
+        }
         let mut args = vec![
             load.id.map_or_else(Bytes::new, |id| inner(id.as_str())),
             inner(load.namespace.as_str()),
@@ -41,8 +46,9 @@ impl Inner {
             let (id, writes, values) = (id.clone(), Vec::new(), Values::default());
             return Ok(Some(Loaded { life, id, record: None, writes, values }));
         }
-        let generation = read_generation(&answer.text()?)?;
-        let life = Life { generation, epoch: answer.number()? };
+        let head = answer.head()?;
+        let life = head.life();
+        self.memory.keep_known(load.thread, Known { head, writer: None });
         let id = read_inner(&answer.item()?).ok_or_else(damaged)?.into();
         let row = answer.item()?;
         let record = if row.is_empty() { None } else { Some(RecordRow::read(&row)?.part) };
@@ -51,5 +57,43 @@ impl Inner {
         let segments = segments(answer.list()?)?;
         let values = Values { versions, segments, found: Vec::new() };
         Ok(Some(Loaded { life, id, record, writes, values }))
+    }
+
+    /// Answers with the checkpoint that the caller has at hand, where the head of the thread says that
+    /// there is nothing else: one plain command, and no script. `None` where a script has to look.
+    async fn load_known(&self, load: &Load<'_>) -> Result<Option<Loaded>> {
+        let Some((life, id)) = load.known else { return Ok(None) };
+        let thread = load.thread;
+        let asks = !load.refresh
+            && load.consistency == Consistency::Strong
+            && load.id.is_none_or(|wanted| wanted == id)
+            && self.memory.expects(thread, life, load.writes);
+        let Some(history) = self.keys_of(thread).into_iter().next().filter(|_| asks) else {
+            return Ok(None);
+        };
+        let mut fields = vec![Bytes::from_static(b"head")];
+        if load.id.is_none() {
+            let latest = [b"latest:", inner(load.namespace.as_str()).as_ref()].concat();
+            fields.push(latest.into());
+        }
+        let found = self.command("HMGET", &history, &fields).await?;
+        let mut found = list(found)?.into_iter();
+        let mut next = || match found.next() {
+            None | Some(redis::Value::Nil) => Ok(None),
+            Some(value) => bytes(value).map(Some),
+        };
+        let (head, latest) = (next()?, next()?);
+        let head = head.and_then(|head| Head::read(&head));
+        let Some(head) = head.filter(|head| {
+            head.life() == life
+                && (head.pending == 0 || !load.writes)
+                && (load.id.is_some() || latest == Some(inner(id.as_str())))
+        }) else {
+            self.memory.was_other(thread);
+            return Ok(None);
+        };
+        self.memory.was_known(thread, Known { head, writer: None });
+        let (id, writes, values) = (id.clone(), Vec::new(), Values::default());
+        Ok(Some(Loaded { life, id, record: None, writes, values }))
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use redis::Value;
 use state_core::{Error, ErrorKind, Result};
 
+use super::head::Head;
 use crate::client::Script;
 use crate::scripts::{bytes, number, unlike};
 
@@ -35,6 +36,8 @@ scripts! {
     SHOW = "thread_show", "change", "show";
 }
 
+pub(super) static APPEND_KNOWN: Script =
+    Script::new("thread_append_known", include_str!("../scripts/thread_append_known.lua"));
 pub(super) static CONTENT: Script = Script::new(
     "thread_content",
     concat!(
@@ -78,7 +81,13 @@ pub(super) struct Answer {
 impl Answer {
     /// Reads a reply; what a script refuses for good becomes an error here.
     pub(super) fn read(reply: Value) -> Result<Self> {
-        let Value::Array(items) = reply else { return Err(unlike()) };
+        let items = match reply {
+            Value::Array(items) => items,
+            // A short script has short words.
+            Value::Int(1) => return Ok(Self::of(Word::Ok)),
+            Value::Int(0) => return Ok(Self::of(Word::Again)),
+            _ => return Err(unlike()),
+        };
         let mut items = items.into_iter();
         let word = bytes(items.next().ok_or_else(unlike)?)?;
         let word = match word.as_ref() {
@@ -103,6 +112,15 @@ impl Answer {
             _ => return Err(unlike()),
         };
         Ok(Self { word, unsettled: false, items })
+    }
+
+    fn of(word: Word) -> Self {
+        Self { word, unsettled: false, items: Vec::new().into_iter() }
+    }
+
+    /// The next item, the head of a thread.
+    pub(super) fn head(&mut self) -> Result<Head> {
+        Head::read(&self.item()?).ok_or_else(unlike)
     }
 
     /// The next item.
@@ -183,6 +201,7 @@ fn full(what: &[u8]) -> Error {
 mod tests {
     use state_checkpoint::TAIL_BYTES_MAX;
 
+    use crate::checkpoint::known::RECENT_BYTES_MAX;
     use crate::checkpoint::sweep::BLOCK_ITEMS;
 
     #[test]
@@ -191,5 +210,6 @@ mod tests {
         assert!(shared.contains(&format!("\nlocal BLOCK = {BLOCK_ITEMS}\n")));
         let content = include_str!("../scripts/thread_change.lua");
         assert!(content.contains(&format!("\nlocal TAIL_BYTES_MAX = {TAIL_BYTES_MAX}\n")));
+        assert!(content.contains(&format!("\nlocal RECENT_BYTES_MAX = {RECENT_BYTES_MAX}\n")));
     }
 }

@@ -7,11 +7,11 @@ use state_core::checkpoint::{Ownership, ThreadId};
 
 use super::Inner;
 use super::answer::WriteRow;
-use super::append::refused;
-use super::ask::{
-    Ask, TRIES, decimal, fence_arg, flag, generation_text, random, read_generation, too_busy,
-};
+use super::append::{recent_bytes, refused};
+use super::ask::{Ask, TRIES, decimal, fence_arg, flag, generation_text, random, too_busy};
+use super::head::Head;
 use super::index::Announced;
+use super::known::Known;
 use super::scripts::{ALL_WRITES, WRITES, Word};
 use crate::keys::inner;
 
@@ -36,6 +36,7 @@ impl Inner {
         let thread = &append.reference.thread;
         let wait = self.acks(append.acks)?;
         for _ in 0..TRIES {
+            let before = self.memory.known(thread);
             let args = self.writes_args(append, announced.written)?;
             let ask = Ask::change(&WRITES, self.keys_of(thread), args).with_wait(wait);
             let mut answer = self.ask(ask).await?;
@@ -48,11 +49,14 @@ impl Inner {
                 replaced: answer.number()?,
                 kept: answer.number()?,
             };
-            let generation = read_generation(&answer.text()?)?;
+            let head = answer.head()?;
+            let recent = recent_bytes(&answer.item()?);
             if done.written + done.replaced == 0 && done.kept > 0 {
                 self.index_again(thread, None).await?;
             }
-            self.end_change(thread, generation, None, &mut answer).await?;
+            self.end_change(thread, head.generation, None, &mut answer).await?;
+            let fence = fence_arg(&append.ownership);
+            self.memory.keep_known(thread, after_writes(before, head, recent, &fence));
             return Ok(done);
         }
         Err(too_busy())
@@ -104,4 +108,22 @@ impl Inner {
         }
         answer.all_bytes().map(Some)
     }
+}
+
+/// What is known of a thread after writes were added to it. Writes of several tasks follow each other
+/// in any order, so what a writer knows holds on as long as no checkpoint comes between.
+fn after_writes(before: Option<Known>, head: Head, recent: Option<usize>, fence: &Bytes) -> Known {
+    let Some(Known { head: old, writer: Some(mut writer) }) = before else {
+        return Known { head, writer: None };
+    };
+    if !head.has_checkpoints_of(&old) {
+        return Known { head, writer: None };
+    }
+    writer.recent = recent;
+    if !fence.is_empty() {
+        writer.fence = fence.clone();
+    } else if head.serial > old.serial + 1 {
+        writer.fence = Bytes::new();
+    }
+    Known { head, writer: Some(writer) }
 }

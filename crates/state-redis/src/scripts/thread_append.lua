@@ -5,8 +5,9 @@
 --       the latest ('1'), 9 parent, 10 whether the id is greater ('1'), 11 namespace, 12 id, 13 record, 14 run, 15 generation in
 --       which the run is in its index, 16 compressed segment or '', 17 raw content, then lists, each after its length:
 --       frames; versions, place and description each; places without a value.
--- Returns: {'ok', generation, epoch, version, segment, offset}, then where that is so: the number of a tail that is full ('' for
---          none), its bytes, whether the thread was made ('1') | {'existed'} | {'stale'} |
+-- Returns: {'ok', head, length of what is recent or -1, latest id where it is another, version, segment, offset}, then where that
+--          is so: the number of a tail that is full ('' for none), its bytes, whether the thread was made ('1') |
+--          {'existed'} | {'stale'} |
 --          {'absent'}: it may not be made | {'unindexed', generation}: the run comes first | {'conflict', reason} |
 --          {'fenced'} | {'full', what} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script.
@@ -88,22 +89,24 @@ for i = at + 1, at + tonumber(ARGV[at]) do found_by(ARGV[i], first * 2 + 1) end
 for field, added in pairs(rows) do
   local known = old[3]
   if field ~= place_field then known = redis.call('HGET', HISTORY, field) end
-  set(head, field, (known or '') .. added, known and #known)
+  -- Its name does not count: writers who know the rest cannot know whether it is there.
+  known = known or ''
+  set(head, field, known .. added, #known)
 end
 set(head, name, struct.pack('<I4I2I6', first, count, head[SERIAL] + 1) .. record)
 head[BYTES] = head[BYTES] + #name
 if not latest or (latest == ARGV[9] and ARGV[10] == '1') or below(latest, id) then
   fields[#fields + 1], fields[#fields + 2] = latest_field, id
+  latest = ''
 end
 if head[CHECKPOINTS] + head[HIDDEN] == 0 then redis.call('ZADD', ORDER, '0', 'g' .. head[GENERATION]) end
 redis.call('ZADD', ORDER, '0', name)
 if run ~= '' then redis.call('ZADD', ORDER, '0', 'r' .. run) end
 head[VERSIONS] = first + count
 head[CHECKPOINTS] = head[CHECKPOINTS] + 1
-commit(head, 'p:' .. place)
-local reply = {'ok', head[GENERATION], head[EPOCH], first, segment, offset}
+local reply = {'ok', commit(head, 'p:' .. place), head.recent, latest, first, segment, offset}
 if head.full or made then
   local full = head.full or {'', ''}
-  reply[7], reply[8], reply[9] = full[1], full[2], made and '1' or ''
+  reply[8], reply[9], reply[10] = full[1], full[2], made and '1' or ''
 end
 return reply

@@ -69,11 +69,12 @@ end
 
 -- Writes what is to be written, gives all keys their end, and tells those who follow the thread: nobody can where the user
 -- may not publish. The channel is what the names of the keys begin with. Behind the kind of a change that has set the end
--- stand the milliseconds until then, -1 where there is none now.
+-- stand the milliseconds until then, -1 where there is none now. Returns the head as it is stored.
 local function commit(head, what)
   head[SERIAL] = head[SERIAL] + 1
   head[WRITTEN_MS] = now_ms()
-  fields[4] = struct.pack(HEAD, unpack(head, 1, PINNED))
+  local packed = struct.pack(HEAD, unpack(head, 1, PINNED))
+  fields[4] = packed
   redis.call(unpack(fields))
   local ends = head.ends
   for i = 1, ends and 3 or 0 do
@@ -88,4 +89,5 @@ local function commit(head, what)
     what = string.sub(what, 1, 1) .. text(left) .. string.sub(what, 2)
   end
   redis.pcall('PUBLISH', string.sub(HISTORY, 1, -8), head[GENERATION] .. ':' .. text(head[SERIAL]) .. ':' .. what)
+  return packed
 end

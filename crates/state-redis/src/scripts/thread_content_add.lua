@@ -5,6 +5,7 @@
 -- the head says.
 local function read_tail(head, raw, recent)
   local tail = {recent = recent or '', before = recent and #recent}
+  head.recent = tail.before or -1
   if raw == '' or head[TAIL_BYTES] == 0 or #tail.recent + #raw <= RECENT_BYTES_MAX
     and head[TAIL_BYTES] + #raw <= TAIL_BYTES_MAX then
     return tail
@@ -13,8 +14,8 @@ local function read_tail(head, raw, recent)
   if tail.whole and #tail.whole + #tail.recent == head[TAIL_BYTES] + 1 then return tail end
 end
 
--- Adds content: `raw`, or frames, segments of their own. Says in which segment it lies and where in it, and in `head.full`
--- which tail had no room, to be compressed.
+-- Adds content: `raw`, or frames, segments of their own. Says in which segment it lies and where in it, in `head.full` which
+-- tail had no room, to be compressed, and in `head.recent` how long what is recent is, -1 where there is no such field.
 local function add_content(head, tail, raw, frames)
   if #frames > 0 then
     local first = head[SEGMENTS]
@@ -27,10 +28,14 @@ local function add_content(head, tail, raw, frames)
   local recent, whole = tail.recent, tail.whole
   if offset > 0 and not whole then
     set(head, 'recent', recent .. raw, tail.before)
+    head.recent = #recent + #raw
     head[TAIL_BYTES] = offset + #raw
     return head[TAIL], offset
   end
-  if recent ~= '' then set(head, 'recent', '', tail.before) end
+  if recent ~= '' then
+    set(head, 'recent', '', tail.before)
+    head.recent = 0
+  end
   if whole and offset + #raw <= TAIL_BYTES_MAX then
     set(head, 's' .. head[TAIL], whole .. recent .. raw, #whole)
     head[TAIL_BYTES] = offset + #raw

@@ -3,7 +3,7 @@
 -- ARGV: 1 id, or '' for the latest, 2 namespace, 3 whether one out of sight is read too ('1'), 4 whether writes are read
 --       ('1'), 5 to 7 generation, epoch and id of the checkpoint that the caller has at hand, 8 whether the lifetime begins
 --       anew ('1'), 9 whether what values and writes are made from is sent along ('1').
--- Returns: {'same'}: the one at hand, and no writes | {'ok', generation, epoch, id, record or '', writes, descriptions, segments} |
+-- Returns: {'same'}: the one at hand, and no writes | {'ok', head, id, record or '', writes, descriptions, segments} |
 --          {'absent'} | {'corrupt'} | {'later'}.
 -- Whoever has another checkpoint of this life at hand is sent what is new alone; others all that it is made from, in turn.
 -- Atomic: the whole script. It goes on in thread_load_sent.lua, so that who has all at hand does not wait for the functions

@@ -15,4 +15,4 @@ if ARGV[4] == '1' and head[PENDING] > 0 then
   -- Who knows the thread has all but the end of its log.
   if ARGV[9] == '1' then send_writes(head, writes, place, same and head[TAIL] or 0) end
 end
-return {'ok', head[GENERATION], head[EPOCH], id, row, writes, sent.versions, sent.segments}
+return {'ok', found[1], id, row, writes, sent.versions, sent.segments}

@@ -3,7 +3,7 @@
 -- ARGV: 1 generation of a new thread, 2 whether the thread may be made ('1'), 3 whether a tombstone is passed over ('1'),
 --       4 lifetime, 5 fence, 6 whether the checkpoint must be the latest ('1'), 7 namespace, 8 id, 9 compressed segment or '',
 --       10 raw content, 11 number of frames, the frames, then task, index and body of each write.
--- Returns: {'ok', written, replaced, kept, generation}, then as thread_append.lua | {'absent'}: it may not be made |
+-- Returns: {'ok', written, replaced, kept, head, length of what is recent or -1}, then as thread_append.lua | {'absent'}: it may not be made |
 --          {'conflict', reason} | {'fenced'} | {'full', what} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script. Nothing changes where all writes were there already.
 local place, raw = ARGV[8] .. '\0' .. ARGV[7], ARGV[10]
@@ -46,7 +46,7 @@ for i = at, #ARGV, 3 do
     added[#added + 1], added[#added + 2] = name, ARGV[i + 2]
   end
 end
-if #added == 0 then return {'ok', 0, 0, kept, head[GENERATION]} end
+if #added == 0 then return {'ok', 0, 0, kept, found[1], head.recent} end
 if made and ARGV[2] ~= '1' then return {'absent'} end
 
 if ARGV[4] ~= '' or head[LIFETIME_MS] > 0 then live(head, made, ARGV[4]) end
@@ -73,10 +73,9 @@ for i = 1, #added, 2 do
 end
 head[PENDING] = head[PENDING] + written
 if #replaced > 0 then head[REPLACED] = head[SERIAL] + 1 end
-commit(head, 'w:' .. place)
-local reply = {'ok', written, #replaced, kept, head[GENERATION]}
+local reply = {'ok', written, #replaced, kept, commit(head, 'w:' .. place), head.recent}
 if head.full or made then
   local full = head.full or {'', ''}
-  reply[6], reply[7], reply[8] = full[1], full[2], made and '1' or ''
+  reply[7], reply[8], reply[9] = full[1], full[2], made and '1' or ''
 end
 return reply
