@@ -243,8 +243,12 @@ fn cargo_test(
 
 fn run_crash(arguments: &Arguments) -> Result<Tally, Failure> {
     let (kills, images) = if arguments.soak { (SOAK_KILLS, SOAK_IMAGES) } else { (KILLS, IMAGES) };
-    let mut command = workspace::fast_test_program("crash", &[]);
-    command.arg("--kills").arg(arguments.kills.unwrap_or(kills).to_string());
+    let mut command = workspace::cargo_test(&workspace::packages()?);
+    command.args(["--test", CRASH]);
+    if arguments.soak {
+        command.arg("--release");
+    }
+    command.arg("--").arg("--kills").arg(arguments.kills.unwrap_or(kills).to_string());
     command.arg("--images").arg(arguments.images.unwrap_or(images).to_string());
     if let Some(seed) = arguments.seed {
         command.arg("--seed").arg(seed.to_string());

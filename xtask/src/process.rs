@@ -54,14 +54,48 @@ pub(crate) fn run_watched(
     see: impl FnMut(&str) + Send,
 ) -> Result<ExitStatus, Failure> {
     show(command);
+    watch(command, &mut io::stdout(), &mut io::stderr(), see)
+}
+
+/// The same, but what the program prints is kept in `kept` instead, for a program beside which another one runs.
+pub(crate) fn run_kept(
+    command: &mut Command,
+    kept: &Mutex<Vec<u8>>,
+    see: impl FnMut(&str) + Send,
+) -> Result<ExitStatus, Failure> {
+    let shown = format!("$ {}\n", line(command).trim_matches('`'));
+    kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(shown.as_bytes());
+    watch(command, &mut Keep(kept), &mut Keep(kept), see)
+}
+
+/// Writes into memory that several share.
+struct Keep<'a>(&'a Mutex<Vec<u8>>);
+
+impl Write for Keep<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn watch(
+    command: &mut Command,
+    to: &mut impl Write,
+    errors_to: &mut (impl Write + Send),
+    see: impl FnMut(&str) + Send,
+) -> Result<ExitStatus, Failure> {
     // Colours would hide what a line begins with.
     command.env("CARGO_TERM_COLOR", "never").stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let see = Mutex::new(see);
     let copied = thread::scope(|scope| {
-        let errors = scope.spawn(|| copy_lines(errors, &mut io::stderr(), &see));
-        let output = copy_lines(output, &mut io::stdout(), &see);
+        let errors = scope.spawn(|| copy_lines(errors, errors_to, &see));
+        let output = copy_lines(output, to, &see);
         errors.join().unwrap_or_else(|_| Err(io::Error::other("a thread gave up"))).and(output)
     });
     copied.map_err(|error| Failure::io(format!("reading from {}", line(command)), &error))?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{failure::Failure, process};
 
-/// The package whose programs xtask runs: crash tests, benchmarks, the generator of the contract.
+/// The package whose programs xtask runs: benchmarks, the generator of the contract.
 pub(crate) const TEST_PACKAGE: &str = "state-tests";
 
 /// The feature of [`TEST_PACKAGE`] whose tests start real servers; the names of those that imply it begin with it.
@@ -52,7 +52,7 @@ pub(crate) struct Package {
     /// Without `default`.
     pub(crate) features: Vec<String>,
     pub(crate) programs: Vec<Program>,
-    /// The integration tests.
+    /// The integration tests, without those that are only run by name.
     pub(crate) tests: Vec<Program>,
 }
 
@@ -109,7 +109,11 @@ fn parse(text: &str) -> Option<Vec<Package>> {
             name: package.get("name")?.as_str()?.to_owned(),
             features: features.filter(|name| *name != "default").cloned().collect(),
             programs: targets.iter().filter_map(|target| program(target, "bin")).collect(),
-            tests: targets.iter().filter_map(|target| program(target, "test")).collect(),
+            tests: targets
+                .iter()
+                .filter(|target| target.get("test").and_then(Value::as_bool) != Some(false))
+                .filter_map(|target| program(target, "test"))
+                .collect(),
         });
     }
     packages.sort_by(|left, right| left.name.cmp(&right.name));
@@ -137,7 +141,8 @@ mod tests {
             r#"{"packages": [
                 {"name": "b", "features": {"default": ["x"], "x": []}, "targets": [
                     {"kind": ["bin"], "name": "bench-local", "required-features": ["x"]}, {"kind": ["lib"], "name": "b"},
-                    {"kind": ["test"], "name": "redis_b", "required-features": ["servers"]}, {"kind": ["test"], "name": "c"}]},
+                    {"kind": ["test"], "name": "redis_b", "required-features": ["servers"]}, {"kind": ["test"], "name": "c"},
+                    {"kind": ["test"], "name": "by-name", "test": false}]},
                 {"name": "a", "features": {}, "targets": [{"kind": ["test"], "name": "c"}]}]}"#,
         )
         .unwrap();

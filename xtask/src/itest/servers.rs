@@ -2,15 +2,27 @@
 //!
 //! The servers themselves are found, started and stopped by the tests (`tests/src/servers.rs`).
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write as _},
+    process::Command,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use super::{Arguments, Tally, engine::Translator};
-use crate::{failure::Failure, image, process, workspace};
+use crate::{
+    failure::Failure,
+    image, process,
+    workspace::{self, Package},
+};
 
 /// The setups, each with a test program `redis_<setup>`.
 pub(super) const SETUPS: [&str; 6] = [STANDALONE, "replica", "sentinel", "cluster", "tls", VALKEY];
 
 const STANDALONE: &str = "standalone";
+/// The setups that run beside the others, which takes about as long.
+const FIRST_LANE: [&str; 2] = ["cluster", "tls"];
 const VALKEY: &str = "valkey";
 /// A program of its own, because it counts every allocation; needs one server, as the setup `standalone`.
 const ALLOCATIONS: &str = "redis_allocations";
@@ -143,42 +155,98 @@ fn run(
 ) -> Result<Tally, Failure> {
     let translator = Translator::start()?;
     let packages = workspace::packages()?;
-    let run_only = |only: &[String]| {
-        let mut command = workspace::cargo_test(&packages);
+    let programs = Programs { packages, arguments, variables, translator };
+    let mut tally = programs.run_lanes(setups, rest)?;
+    if arguments.rest.is_empty() {
+        repeat(&mut tally, &|only: &[String]| programs.run(setups, only, None))?;
+    }
+    Ok(tally)
+}
+
+/// The test programs of the setups, as they are run.
+struct Programs<'a> {
+    packages: Vec<Package>,
+    arguments: &'a Arguments,
+    variables: &'a [(&'a str, String)],
+    translator: Option<Translator>,
+}
+
+impl Programs<'_> {
+    /// Runs all of `setups`, in two lanes where there are several: most of the time they wait for servers that are killed,
+    /// elected or silent.
+    fn run_lanes(&self, setups: &[&str], only: &[String]) -> Result<Tally, Failure> {
+        let (first, beside): (Vec<&str>, Vec<&str>) =
+            setups.iter().partition(|setup| FIRST_LANE.contains(setup));
+        if first.is_empty() || beside.is_empty() {
+            return self.run(setups, only, None);
+        }
+        // One compilation for both.
+        process::run(self.command(setups).arg("--no-run"))?;
+        println!(
+            "{} run beside the others; what they print follows at the end",
+            first.join(" and ")
+        );
+        let kept = Mutex::new(Vec::new());
+        let (tally, other) = thread::scope(|scope| {
+            let other = scope.spawn(|| self.run(&first, only, Some(&kept)));
+            let tally = self.run(&beside, only, None);
+            let gave_up = || Err(Failure::check("a thread gave up"));
+            (tally, other.join().unwrap_or_else(|_| gave_up()))
+        });
+        let kept = kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let shown = io::stdout().write_all(&kept).and_then(|()| io::stdout().flush());
+        shown.map_err(|error| Failure::io("printing", &error))?;
+        let mut tally = tally?;
+        tally.add(other?);
+        Ok(tally)
+    }
+
+    fn command(&self, setups: &[&str]) -> Command {
+        let mut command = workspace::cargo_test(&self.packages);
         for setup in setups {
             command.arg("--test").arg(format!("redis_{setup}"));
         }
         if setups.contains(&STANDALONE) {
             command.args(["--test", ALLOCATIONS]);
         }
-        command.arg("--").args(only).envs(variables.iter().cloned());
-        if arguments.soak {
+        command
+    }
+
+    /// Runs `setups`; what they print goes to `kept` where there is one.
+    fn run(
+        &self,
+        setups: &[&str],
+        only: &[String],
+        kept: Option<&Mutex<Vec<u8>>>,
+    ) -> Result<Tally, Failure> {
+        let mut command = self.command(setups);
+        command.arg("--").args(only).envs(self.variables.iter().cloned());
+        if self.arguments.soak {
             command.env(SOAK, "1");
         }
-        if let Some(seed) = arguments.seed {
+        if let Some(seed) = self.arguments.seed {
             command.env(SEED, seed.to_string());
         }
-        if let Some(translator) = &translator {
+        if let Some(translator) = &self.translator {
             translator.apply(&mut command);
         }
         let (mut tally, mut synced) = (Tally::default(), None);
-        let status = process::run_watched(&mut command, |line| {
+        let see = |line: &str| {
             tally.see_test_line(line);
             synced = see_synced(synced, line);
-        })?;
+        };
+        let status = match kept {
+            None => process::run_watched(&mut command, see)?,
+            Some(kept) => process::run_kept(&mut command, kept, see)?,
+        };
         if synced == Some(false) {
             tally.not_checked(
                 "writes that wait for the disk: no server knows `WAITAOF` (7.2, with an append-only file)",
             );
         }
         tally.close(&process::line(&command), status);
-        Ok::<_, Failure>(tally)
-    };
-    let mut tally = run_only(rest)?;
-    if arguments.rest.is_empty() {
-        repeat(&mut tally, &run_only)?;
+        Ok(tally)
     }
-    Ok(tally)
 }
 
 /// Whether a server has synced a write when it was asked to; `None` where no test has asked.

@@ -21,7 +21,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 const HELP: &str = "\
 Crash tests of the file store.
 
-Usage: cargo run --release -p state-tests --bin crash -- [--kills N] [--images N] [--seed S] [--soak]
+Usage: cargo test -p state-tests --test crash -- [--kills N] [--images N] [--seed S] [--soak]
 
   --kills N    how often a writing process is killed with SIGKILL (200)
   --images N   how many power-cut images are opened (1,000)
