@@ -206,8 +206,20 @@ fn leaves_nothing_after(setup: Setup, signal: Signal) -> Result<(), Failed> {
     let frozen = kept.left.pids.first().ok_or("no process")?;
     kill_process(*frozen, Signal::STOP)?;
     kill_process(Pid::from_child(&kept.child), signal)?;
-    assert!(!kept.child.wait()?.success());
+    let ended = wait_until("the program has ended", || kept.child.try_wait().ok().flatten());
+    if ended.is_err() {
+        kept.child.kill()?;
+    }
+    assert!(!ended?.success());
     kept.left.assert_gone()
+}
+
+/// Whether this program was started so that Ctrl-C does not reach it; where the system does not tell, it does.
+fn ignores_ctrl_c() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set & (1 << (Signal::INT.as_raw() - 1)) != 0)
 }
 
 /// Another program that has started the servers.
@@ -225,7 +237,15 @@ struct Left {
 
 impl Kept {
     fn start(setup: Setup) -> Result<Self, Failed> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_servers"));
+        let program = env!("CARGO_BIN_EXE_servers");
+        // Who runs in the background ignores Ctrl-C, and so would everything that it starts.
+        let mut command = if ignores_ctrl_c() {
+            let mut command = Command::new("env");
+            command.args(["--default-signal=INT", program]);
+            command
+        } else {
+            Command::new(program)
+        };
         command.arg(setup.name()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let input = child.stdin.take();
