@@ -1,5 +1,7 @@
 //! Moving a slot from one primary to another, key by key, as tools for operators do.
 
+use std::collections::BTreeSet;
+
 use libtest_mimic::Failed;
 
 use crate::redis_stage::Stage;
@@ -32,6 +34,33 @@ pub(super) fn move_slot(stage: &Stage, partition: &str, steps: usize) -> Result<
     moving.end()
 }
 
+/// Waits until all primaries say the same of each other. A node that takes a slot without having heard of the last move
+/// gives itself an epoch that is not the greatest: then the others make it give the slot up, and it throws away the keys.
+fn agree(stage: &Stage) -> Result<(), Failed> {
+    let views = || -> Result<BTreeSet<Vec<String>>, Failed> {
+        let said = stage.servers.primaries().into_iter().map(|place| {
+            let nodes = ask(stage, place, &["CLUSTER", "NODES"])?.text();
+            let mut lines: Vec<String> = nodes
+                .lines()
+                .filter(|line| line.contains("master"))
+                .map(|line| {
+                    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+                    let slots = words.iter().skip(8).filter(|slot| !slot.starts_with('['));
+                    let mut told = vec![words.first().copied().unwrap_or_default()];
+                    told.extend(words.get(6));
+                    told.extend(slots);
+                    told.join(" ")
+                })
+                .collect();
+            lines.sort();
+            Ok(lines)
+        });
+        said.collect()
+    };
+    let agreed = || views().is_ok_and(|views| views.len() == 1).then_some(());
+    Ok(wait_until("all primaries say the same of each other", agreed)?)
+}
+
 impl<'s> Moving<'s> {
     /// Marks the slot on both sides; nothing has moved yet.
     pub(super) fn begin(stage: &'s Stage, partition: &str, steps: usize) -> Result<Self, Failed> {
@@ -42,6 +71,7 @@ impl<'s> Moving<'s> {
         let Reply::Integer(slot) = ask(stage, from, &["CLUSTER", "KEYSLOT", partition])? else {
             return Err("no slot".into());
         };
+        agree(stage)?;
         let partition = partition.to_owned();
         let moving = Self { stage, partition, slot: slot.to_string(), from, to };
         let (from_id, to_id) = (moving.id(from)?, moving.id(to)?);

@@ -3,11 +3,10 @@
 //! Records, versions and full segments never change, so they are good as long as their
 //! generation is; what is kept of a thread's life is only ever a guess, which the store checks.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use quick_cache::Weighter;
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Payload, ThreadId};
 
 use crate::descriptor::Descriptor;
@@ -16,6 +15,9 @@ use crate::store::Life;
 
 /// What an item takes besides its bytes, about.
 const ITEM_BYTES: usize = 128;
+/// The room is cut into parts of this size, of which each is locked alone, and into so many at most.
+const SHARD_BYTES: usize = 16 << 20;
+const SHARDS_MAX: usize = 8;
 
 /// How the value of a version is made, and the value where it has been made.
 #[derive(Clone, Debug)]
@@ -45,24 +47,28 @@ enum Item {
     Segment(Bytes),
 }
 
-/// A bounded set of items, of which those that were used last stay.
+/// A bounded set of items, of which those that are used stay.
 #[derive(Debug)]
 pub(super) struct Cache {
-    bytes_max: usize,
-    inner: Mutex<Inner>,
+    items: quick_cache::sync::Cache<Key, (Item, usize), Size>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    items: HashMap<Key, (Item, u64, usize)>,
-    order: BTreeMap<u64, Key>,
-    tick: u64,
-    bytes: usize,
+/// How much an item takes: that is kept beside it.
+#[derive(Clone, Debug)]
+struct Size;
+
+impl Weighter<Key, (Item, usize)> for Size {
+    fn weight(&self, _: &Key, (_, bytes): &(Item, usize)) -> u64 {
+        *bytes as u64
+    }
 }
 
 impl Cache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, inner: Mutex::default() }
+        // The library makes shards that hold 32 items by this number; what is larger than a shard is not kept.
+        let shards = (bytes_max / SHARD_BYTES).clamp(1, SHARDS_MAX);
+        let items = quick_cache::sync::Cache::with_weighter(shards * 32, bytes_max as u64, Size);
+        Self { items }
     }
 
     pub(super) fn life(&self, thread: &ThreadId) -> Option<Life> {
@@ -155,60 +161,15 @@ impl Cache {
 
     /// Drops what is known of the life of a thread.
     pub(super) fn forget(&self, thread: &ThreadId) {
-        self.inner.lock().remove(&Key::Life(thread.clone()));
+        self.items.remove(&Key::Life(thread.clone()));
     }
 
     fn get(&self, key: &Key) -> Option<Item> {
-        self.inner.lock().get(key)
+        self.items.get(key).map(|(item, _)| item)
     }
 
     fn put(&self, key: Key, item: Item, size: usize) {
-        let size = size + ITEM_BYTES;
-        if size > self.bytes_max / 2 {
-            return;
-        }
-        let mut inner = self.inner.lock();
-        inner.put(key, item, size);
-        while inner.bytes > self.bytes_max {
-            inner.drop_oldest();
-        }
-    }
-}
-
-impl Inner {
-    fn get(&mut self, key: &Key) -> Option<Item> {
-        self.tick += 1;
-        let tick = self.tick;
-        let (item, last, _) = self.items.get_mut(key)?;
-        let item = item.clone();
-        if let Some(key) = self.order.remove(last) {
-            self.order.insert(tick, key);
-        }
-        *last = tick;
-        Some(item)
-    }
-
-    fn put(&mut self, key: Key, item: Item, size: usize) {
-        self.remove(&key);
-        self.tick += 1;
-        self.bytes += size;
-        self.order.insert(self.tick, key.clone());
-        self.items.insert(key, (item, self.tick, size));
-    }
-
-    fn remove(&mut self, key: &Key) {
-        if let Some((_, tick, size)) = self.items.remove(key) {
-            self.order.remove(&tick);
-            self.bytes -= size;
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some((_, key)) = self.order.pop_first()
-            && let Some((_, _, size)) = self.items.remove(&key)
-        {
-            self.bytes -= size;
-        }
+        self.items.insert(key, (item, size + ITEM_BYTES));
     }
 }
 
@@ -217,17 +178,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_last_stays_and_the_bound_holds() {
-        let cache = Cache::new(100 * (ITEM_BYTES + 100));
-        for number in 0..1_000 {
-            cache.keep_segment(1, number, vec![0; 100].into());
-            assert!(cache.segment(1, 0).is_some(), "used each time, at {number}");
-            assert!(cache.inner.lock().bytes <= cache.bytes_max);
+    fn what_is_used_stays_and_the_bound_holds() {
+        for bytes_max in [100 * (ITEM_BYTES + 100), SHARDS_MAX * SHARD_BYTES] {
+            let cache = Cache::new(bytes_max);
+            let fits = bytes_max / (ITEM_BYTES + 100);
+            for number in 0..3 * fits as u64 {
+                cache.keep_segment(1, number, vec![0; 100].into());
+                assert!(cache.segment(1, 0).is_some(), "used each time, at {number}");
+                assert!(cache.items.weight() <= bytes_max as u64);
+            }
+            let kept = (0..3 * fits as u64).filter(|number| cache.segment(1, *number).is_some());
+            let kept = kept.count();
+            assert!(kept > fits / 2 && kept <= fits, "{kept} of {fits}");
         }
-        assert!(cache.segment(1, 999).is_some());
-        assert!(cache.segment(1, 500).is_none());
-        let inner = cache.inner.lock();
-        assert_eq!(inner.items.len(), inner.order.len());
-        assert_eq!(inner.items.values().map(|(.., size)| size).sum::<usize>(), inner.bytes);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_kept_and_takes_nothing_away() {
+        let cache = Cache::new(10_000);
+        cache.keep_segment(1, 0, vec![0; 100].into());
+        cache.keep_segment(1, 1, vec![0; 20_000].into());
+        assert!(cache.segment(1, 1).is_none());
+        assert!(cache.segment(1, 0).is_some());
+        let none = Cache::new(0);
+        none.keep_segment(1, 0, vec![0; 100].into());
+        assert!(none.segment(1, 0).is_none());
     }
 }
