@@ -76,8 +76,9 @@ impl BackendThreads {
     /// Threads in `backend`, whose namespace they should have for themselves. No round trip.
     ///
     /// # Errors
-    /// `Unsupported` where the backend offers no transactions or no ordered listings, and where
-    /// a lifetime is configured and it offers none; `Invalid` for a bad lifetime.
+    /// `Unsupported` where the backend offers no transactions or no ordered listings, where it may
+    /// evict entries, and where a lifetime is configured and it offers none; `Invalid` for a bad
+    /// lifetime.
     pub fn new(backend: Arc<dyn StateBackend>, options: CheckpointOptions) -> Result<Self> {
         let capabilities = backend.capabilities();
         if backend.as_transact().is_none() || !capabilities.has(Capability::Transact) {
@@ -85,6 +86,10 @@ impl BackendThreads {
         }
         if !capabilities.has(Capability::OrderedList) {
             return Err(Error::unsupported("a thread, which needs ordered listings,"));
+        }
+        if capabilities.has(Capability::Eviction) {
+            // A row that is evicted is not told from one that was removed.
+            return Err(Error::unsupported("a thread, which must not lose parts to an eviction,"));
         }
         if let Some(lifetime) = options.lifetime {
             state_core::Limits::check_lifetime(lifetime)?;
@@ -195,6 +200,23 @@ impl ThreadStore for BackendThreads {
         CheckpointLimits::DEFAULT
             .with_id_bytes_max(ID_BYTES_MAX)
             .with_payload_bytes_max(PAYLOAD_BYTES_MAX)
+    }
+
+    fn check_acks(&self, acks: Acks) -> Result<()> {
+        let capabilities = self.backend.capabilities();
+        match acks {
+            Acks::Primary | Acks::Strong | Acks::Replicas(0) => Ok(()),
+            Acks::Replicas(_) if capabilities.has(Capability::AckReplicas) => Ok(()),
+            Acks::Replicas(_) => Err(Error::unsupported("waiting for replicas")),
+            Acks::Fsynced if capabilities.has(Capability::AckFsync) => Ok(()),
+            Acks::Fsynced => Err(Error::unsupported("waiting for the disk")),
+            _ => Err(Error::unsupported("this level of safety")),
+        }
+    }
+
+    fn check_expiry(&self) -> Result<()> {
+        let offered = self.backend.capabilities().has(Capability::Expiry);
+        if offered { Ok(()) } else { Err(Error::unsupported("a lifetime")) }
     }
 
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>> {

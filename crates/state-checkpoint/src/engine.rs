@@ -9,6 +9,7 @@ mod driver;
 mod get;
 mod history;
 mod list;
+mod offered;
 mod pages;
 mod prune;
 mod put;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 use state_core::checkpoint::CheckpointLimits;
 use state_core::{Error, ErrorKind, Outcome, Result, StateBackend};
+
+pub(crate) use self::offered::unknown_ownership;
 
 use self::cache::Cache;
 use crate::backend::BackendThreads;
@@ -62,7 +65,8 @@ impl Checkpoints<BackendThreads> {
     /// Checkpoints in `backend`, whose namespace they should have for themselves. No round trip.
     ///
     /// # Errors
-    /// `Unsupported` where the backend offers no transactions or no ordered listings.
+    /// `Unsupported` where the backend offers no transactions or no ordered listings, and where it
+    /// may evict entries: a history would be shorter, and nothing would tell.
     pub fn open(backend: impl StateBackend) -> Result<Self> {
         Self::open_with(Arc::new(backend), CheckpointOptions::new())
     }

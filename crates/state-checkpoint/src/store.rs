@@ -46,6 +46,13 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
     /// The limits that the store's rows put on ids, payloads and calls.
     fn limits(&self) -> CheckpointLimits;
 
+    /// Refuses a level of safety that changes cannot have, with `Unsupported`. No round trip; the
+    /// engine asks before it reads or writes anything.
+    fn check_acks(&self, acks: Acks) -> Result<()>;
+
+    /// Refuses lifetimes, and so tombstones, with `Unsupported` where there are none. No round trip.
+    fn check_expiry(&self) -> Result<()>;
+
     /// Reads one checkpoint with its writes; `None` when it, or the thread, is absent.
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>>;
 

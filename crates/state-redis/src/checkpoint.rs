@@ -104,6 +104,14 @@ impl ThreadStore for RedisThreads {
         limits
     }
 
+    fn check_acks(&self, acks: Acks) -> Result<()> {
+        self.inner.acks(acks).map(drop)
+    }
+
+    fn check_expiry(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>> {
         self.inner.load_checkpoint(load).await
     }
@@ -114,6 +122,9 @@ impl ThreadStore for RedisThreads {
 
     async fn append(&self, append: &Append) -> Result<Appended> {
         let appended = self.inner.append_checkpoint(append).await;
+        if let Some(run) = append.run.as_deref().filter(|_| append::refused(&appended)) {
+            self.inner.withdraw_run(&append.reference.thread, run).await?;
+        }
         self.clear_grown();
         appended
     }

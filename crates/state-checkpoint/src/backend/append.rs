@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use state_core::checkpoint::Ownership;
-use state_core::{Consistency, Error, Key, Result};
+use state_core::{Consistency, Error, Key, Outcome, Result};
 
-use super::edit::{Edit, read_latest};
+use super::edit::{Edit, applied, read_latest};
 use super::rows::{HEADER_BYTES, Place, append_part, append_place, place_of};
 use super::{BackendThreads, Seen, TRIES, keys, lost, too_busy};
 use crate::record::record_digest;
@@ -17,36 +17,52 @@ pub(super) const BLOCK_ITEMS: u64 = 64;
 
 impl BackendThreads {
     pub(super) async fn append_checkpoint(&self, append: &Append) -> Result<Appended> {
+        let mut announced = false;
+        let done = self.append_as_seen(append, &mut announced).await;
+        let nothing = match &done {
+            Ok(appended) => *appended == Appended::Stale,
+            Err(error) => error.outcome() == Outcome::NotApplied,
+        };
+        if announced && nothing {
+            self.withdraw(&append.reference.thread, append.run.as_deref()).await;
+        }
+        done
+    }
+
+    /// Adds a checkpoint to a thread as it is; `announced` comes to say that it may be in indexes.
+    async fn append_as_seen(&self, append: &Append, announced: &mut bool) -> Result<Appended> {
         let thread = &append.reference.thread;
-        for tried in 0..TRIES {
+        for _ in 0..TRIES {
             let seen = self.see(thread).await?;
             let version = seen.version();
-            let appended = self.try_append(append, seen).await;
-            match self.unless_changed(thread, version, appended).await {
-                Ok(None) => {}
-                Ok(Some(put @ Appended::Put { .. })) => return Ok(put),
-                Ok(Some(Appended::Existed)) => {
+            let appended = self.try_append(append, seen, announced).await;
+            match self.unless_changed(thread, version, appended).await? {
+                None => {}
+                Some(Appended::Existed) => {
                     // The call that put it may have been cut short.
-                    self.created(thread).await?;
-                    if let Some(run) = &append.run {
-                        self.reindex_run(run, thread).await?;
-                    }
+                    let found = async {
+                        self.created(thread).await?;
+                        match &append.run {
+                            Some(run) => self.reindex_run(run, thread).await,
+                            None => Ok(()),
+                        }
+                    };
+                    found.await.map_err(applied)?;
                     return Ok(Appended::Existed);
                 }
-                refused => {
-                    // An earlier try has indexed the run.
-                    if let Some(run) = append.run.as_deref().filter(|_| tried > 0) {
-                        self.unindex_run(run, thread).await?;
-                    }
-                    return refused.and_then(|refused| refused.ok_or_else(too_busy));
-                }
+                Some(done) => return Ok(done),
             }
         }
         Err(too_busy())
     }
 
     /// Adds a checkpoint to a thread as it was seen; `None`, and nothing done, when it changed.
-    async fn try_append(&self, append: &Append, seen: Seen) -> Result<Option<Appended>> {
+    async fn try_append(
+        &self,
+        append: &Append,
+        seen: Seen,
+        announced: &mut bool,
+    ) -> Result<Option<Appended>> {
         let thread = &append.reference.thread;
         if append
             .basis
@@ -62,6 +78,7 @@ impl BackendThreads {
         self.check_parent(&mut edit, append).await?;
         let bases = self.fill(&mut edit, append).await?;
         let (life, creates) = (edit.head.life, edit.creates());
+        *announced |= creates || append.run.is_some();
         if creates {
             self.index_thread(thread).await?;
         }
@@ -72,13 +89,9 @@ impl BackendThreads {
         if !self.commit(edit, append.acks).await? {
             return Ok(None);
         }
-        if creates {
-            self.created(thread).await?;
-        }
-        if let Some(run) = &append.run {
-            if reindex {
-                self.reindex_run(run, thread).await?;
-            }
+        let run = append.run.as_deref();
+        self.index_again(thread, creates, run.filter(|_| reindex)).await.map_err(applied)?;
+        if let Some(run) = run {
             self.indexed.remember(life.generation, run);
         }
         Ok(Some(Appended::Put { life, bases }))

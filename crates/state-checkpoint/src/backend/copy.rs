@@ -8,12 +8,12 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership, ThreadId};
 use state_core::{
-    Capability, ClearOptions, Consistency, DeleteOptions, Error, Expiry, Key, PutOptions, Result,
+    Capability, ClearOptions, Consistency, DeleteOptions, Error, Expiry, Key, Outcome, PutOptions, Result,
     Scope, SnapshotOptions, SnapshotRecord, WriteOp,
 };
 
 use super::append::{read_record, write_record};
-use super::edit::random;
+use super::edit::{applied, random};
 use super::keys::{self, Rows, checkpoint_of, parse};
 use super::rows::{self, HEADER_BYTES, Head};
 use super::{BackendThreads, TRIES, too_busy};
@@ -56,25 +56,33 @@ impl BackendThreads {
                 return Ok(None);
             };
             let generation = random()?;
-            let copied = self.try_copy(request, &head, generation, snapshots).await;
-            if !matches!(copied, Ok(Some(_))) {
+            let mut showing = false;
+            let copied = self.try_copy(request, &head, generation, snapshots, &mut showing).await;
+            let in_vain = match &copied {
+                Ok(copied) => copied.is_none(),
+                // What may be in sight, or come to be, is nobody's to take away.
+                Err(error) => !showing || error.outcome() == Outcome::NotApplied,
+            };
+            if in_vain {
                 self.abandon(&request.to, generation).await?;
             }
             if let Some(checkpoints) = copied? {
-                self.created(&request.to).await?;
+                self.created(&request.to).await.map_err(applied)?;
                 return Ok(Some(checkpoints));
             }
         }
         Err(too_busy())
     }
 
-    /// Copies all rows; `None` when the source has become another.
+    /// Copies all rows; `None` when the source has become another. `showing` comes to say that the
+    /// copy may be in sight.
     async fn try_copy(
         &self,
         request: &CopyThread,
         head: &Head,
         generation: u64,
         snapshots: bool,
+        showing: &mut bool,
     ) -> Result<Option<u64>> {
         let mut copy = Copy {
             request,
@@ -117,9 +125,10 @@ impl BackendThreads {
             self.write_index(&keys::run_index(run, &request.to)).await?;
         }
         self.index_thread(&request.to).await?;
+        *showing = true;
         self.finish(&copy, found).await?;
         for run in &copy.runs {
-            self.reindex_run(run, &request.to).await?;
+            self.reindex_run(run, &request.to).await.map_err(applied)?;
         }
         Ok(Some(copy.checkpoints))
     }

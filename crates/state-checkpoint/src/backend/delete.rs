@@ -6,6 +6,7 @@ use state_core::{
     Acks, Consistency, Expiry, Precondition, PutOptions, Result, Transaction, WriteOp,
 };
 
+use super::edit::applied;
 use super::keys::{self, Rows, WRITES};
 use super::{BackendThreads, TRIES, too_busy};
 
@@ -37,7 +38,7 @@ impl BackendThreads {
                 transaction = transaction.op(tombstone(thread, lifetime));
             }
             if self.transact(transaction).await? {
-                self.clean(thread).await?;
+                self.clean(thread).await.map_err(applied)?;
                 return Ok(Some(head.checkpoints));
             }
         }
@@ -60,7 +61,7 @@ impl BackendThreads {
             .check(keys::head(thread), version)
             .op(WriteOp::delete(keys::head(thread)));
         if self.transact(transaction).await? {
-            self.clean(thread).await?;
+            self.clean(thread).await.map_err(applied)?;
         }
         Ok(())
     }

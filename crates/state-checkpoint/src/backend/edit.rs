@@ -7,13 +7,14 @@ use state_core::checkpoint::{
     CheckpointId, CheckpointNamespace, Ownership, ThreadId, ThreadLifetime,
 };
 use state_core::{
-    Acks, Consistency, Error, ErrorKind, Expiry, Key, Precondition, PutOptions, Result,
+    Acks, Consistency, Error, ErrorKind, Expiry, Fence, Key, Outcome, Precondition, PutOptions, Result,
     Transaction, Version, WriteOp,
 };
 
 use super::keys::Rows;
 use super::rows::{self, Head};
 use super::{BackendThreads, Seen, keys};
+use crate::engine::unknown_ownership;
 use crate::segment::{TAIL_BYTES_MAX, open_segment, raw_segment, seal_segment};
 use crate::store::{Bases, Content};
 
@@ -120,20 +121,10 @@ impl BackendThreads {
             ops: Vec::new(),
             grown: 0,
         };
-        if let Ownership::Holder(fence) = ownership {
-            let marks = &mut edit.head.fences;
-            let full = marks.len() >= FENCES_MAX;
-            match marks.iter_mut().find(|mark| mark.lease == fence.lease) {
-                Some(mark) if mark.token > fence.token => {
-                    let message = "another holder of the lease has written to the thread";
-                    return Err(Error::new(ErrorKind::Fenced, message));
-                }
-                Some(mark) => mark.token = fence.token,
-                None if full => {
-                    return Err(Error::too_large("number of leases", FENCES_MAX + 1, FENCES_MAX));
-                }
-                None => marks.push(fence.clone()),
-            }
+        match ownership {
+            Ownership::Anyone | Ownership::ParentIsLatest => {}
+            Ownership::Holder(fence) => raise(&mut edit.head.fences, fence)?,
+            _ => return Err(unknown_ownership()),
         }
         edit.live(lifetime, self.options.lifetime);
         Ok(edit)
@@ -253,10 +244,32 @@ impl BackendThreads {
     }
 }
 
+/// Refuses a stale token, and remembers any other.
+fn raise(marks: &mut Vec<Fence>, fence: &Fence) -> Result<()> {
+    let full = marks.len() >= FENCES_MAX;
+    match marks.iter_mut().find(|mark| mark.lease == fence.lease) {
+        Some(mark) if mark.token > fence.token => {
+            let message = "another holder of the lease has written to the thread";
+            return Err(Error::new(ErrorKind::Fenced, message));
+        }
+        Some(mark) => mark.token = fence.token,
+        None if full => {
+            return Err(Error::too_large("number of leases", FENCES_MAX + 1, FENCES_MAX));
+        }
+        None => marks.push(fence.clone()),
+    }
+    Ok(())
+}
+
 /// The id in the row of a namespace.
 pub(super) fn read_latest(row: &[u8]) -> Result<CheckpointId> {
     let text = std::str::from_utf8(row).map_err(|_| Error::corrupt("a row is damaged"))?;
     Ok(CheckpointId::new(text))
+}
+
+/// An error after a change that was made.
+pub(super) fn applied(error: Error) -> Error {
+    error.with_outcome(Outcome::Applied)
 }
 
 pub(super) fn random() -> Result<u64> {

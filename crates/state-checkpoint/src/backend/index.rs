@@ -100,6 +100,35 @@ impl BackendThreads {
         self.delete_unchanged(&keys::run_index(run, thread), version).await
     }
 
+    /// Writes index rows once more, of what was put just now.
+    pub(super) async fn index_again(
+        &self,
+        thread: &ThreadId,
+        made: bool,
+        run: Option<&str>,
+    ) -> Result<()> {
+        if made {
+            self.created(thread).await?;
+        }
+        match run {
+            Some(run) => self.reindex_run(run, thread).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes index rows back that were written for a change which was refused. Where that fails, the
+    /// rows name too much, and the refusal is what is to be told.
+    pub(super) async fn withdraw(&self, thread: &ThreadId, run: Option<&str>) {
+        if let Some(run) = run
+            && self.unindex_run(run, thread).await.is_err()
+        {
+            return;
+        }
+        if let Ok(None) = self.head(thread, Consistency::Strong).await {
+            self.clean(thread).await.unwrap_or_default();
+        }
+    }
+
     /// What is to be done when a thread was made: its index row must be there, and what an
     /// earlier thread of the name has left must not.
     pub(super) async fn created(&self, thread: &ThreadId) -> Result<()> {

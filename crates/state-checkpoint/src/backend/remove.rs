@@ -6,7 +6,7 @@ use bytes::Bytes;
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, ThreadLifetime};
 use state_core::{Consistency, Key, ListOptions, Result, Scope};
 
-use super::edit::{Edit, read_latest};
+use super::edit::{Edit, applied, read_latest};
 use super::keys::{self, checkpoint_of};
 use super::rows::HEADER_BYTES;
 use super::{BackendThreads, TRIES, too_busy};
@@ -33,7 +33,9 @@ impl BackendThreads {
         let mut at = 0;
         while at < work.len() {
             let rest = work.get(at..).unwrap_or_default();
-            let Some(step) = self.remove_step(remove, life, rest, &all).await? else {
+            let step = self.remove_step(remove, life, rest, &all).await;
+            // Steps before this one were made.
+            let Some(step) = (if at == 0 { step } else { step.map_err(applied) })? else {
                 return Ok(None);
             };
             life.epoch += 1;
@@ -41,7 +43,8 @@ impl BackendThreads {
             removed.hidden += step.1.hidden;
             at += step.0;
         }
-        self.delete_empty(&remove.thread, remove.acks).await?;
+        let emptied = self.delete_empty(&remove.thread, remove.acks).await;
+        if at > 0 { emptied.map_err(applied)? } else { emptied? }
         Ok(Some(removed))
     }
 

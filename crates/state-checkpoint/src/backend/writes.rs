@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership, ThreadId, WriteIndex};
-use state_core::{Consistency, Error, Key, ListOptions, Result, Scope};
+use state_core::{Consistency, Error, Key, ListOptions, Outcome, Result, Scope};
 
+use super::edit::applied;
 use super::keys::{Rows, WRITES};
 use super::rows::{HEADER_BYTES, Head, read_writes, write_writes};
 use super::{BackendThreads, Seen, TRIES, lost, too_busy};
@@ -30,6 +31,21 @@ fn bucket_of(task: &str, index: WriteIndex) -> u16 {
 
 impl BackendThreads {
     pub(super) async fn append_pending(&self, append: &AppendWrites) -> Result<WritesAppended> {
+        let mut announced = false;
+        let done = self.append_pending_as_seen(append, &mut announced).await;
+        let refused = |error: &Error| error.outcome() == Outcome::NotApplied;
+        if announced && done.as_ref().is_err_and(refused) {
+            self.withdraw(&append.reference.thread, None).await;
+        }
+        done
+    }
+
+    /// Adds writes to a thread as it is; `announced` comes to say that it may be in the index.
+    async fn append_pending_as_seen(
+        &self,
+        append: &AppendWrites,
+        announced: &mut bool,
+    ) -> Result<WritesAppended> {
         let thread = &append.reference.thread;
         let mut buckets: BTreeMap<u16, Vec<&NewWrite>> = BTreeMap::new();
         for write in &append.writes {
@@ -38,7 +54,7 @@ impl BackendThreads {
         for _ in 0..TRIES {
             let seen = self.see(thread).await?;
             let version = seen.version();
-            let appended = self.try_append_pending(append, &buckets, seen).await;
+            let appended = self.try_append_pending(append, &buckets, seen, announced).await;
             if let Some(done) = self.unless_changed(thread, version, appended).await? {
                 return Ok(done);
             }
@@ -52,6 +68,7 @@ impl BackendThreads {
         append: &AppendWrites,
         buckets: &BTreeMap<u16, Vec<&NewWrite>>,
         seen: Seen,
+        announced: &mut bool,
     ) -> Result<Option<WritesAppended>> {
         let reference = &append.reference;
         let thread = &reference.thread;
@@ -86,7 +103,7 @@ impl BackendThreads {
         if done.written + done.replaced == 0 {
             if done.kept > 0 {
                 // The call that wrote them may have been cut short.
-                self.created(thread).await?;
+                self.created(thread).await.map_err(applied)?;
             }
             return Ok(Some(done));
         }
@@ -104,15 +121,14 @@ impl BackendThreads {
             edit.put(key, &write_writes(&row), before);
         }
         let creates = edit.creates();
+        *announced |= creates;
         if creates {
             self.index_thread(thread).await?;
         }
         if !self.commit(edit, append.acks).await? {
             return Ok(None);
         }
-        if creates {
-            self.created(thread).await?;
-        }
+        self.index_again(thread, creates, None).await.map_err(applied)?;
         Ok(Some(done))
     }
 

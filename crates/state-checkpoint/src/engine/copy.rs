@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use state_core::checkpoint::{
-    CheckpointId, CheckpointNamespace, CopyOptions, GetCheckpoint, ThreadId,
-};
-use state_core::{Consistency, Error, ErrorKind, Result};
+use state_core::checkpoint::{CheckpointId, CheckpointNamespace, CopyOptions, ThreadId};
+use state_core::{Consistency, ErrorKind, Result};
 
 use super::Checkpoints;
 use super::ancestors::Ancestors;
@@ -19,17 +17,9 @@ impl<S: ThreadStore> Checkpoints<S> {
         to: &ThreadId,
         options: &CopyOptions,
     ) -> Result<u64> {
-        self.limits.check_thread(from)?;
-        self.limits.check_thread(to)?;
-        if from == to {
-            return Err(Error::invalid("a thread cannot be copied to itself"));
-        }
         let records = match &options.up_to {
             None => CopyRecords::All,
             Some((namespace, id)) => {
-                let get =
-                    GetCheckpoint::at(from.clone(), id.clone()).with_namespace(namespace.clone());
-                self.limits.check_get(&get)?;
                 let ancestry = self.ancestry(from, namespace, id).await?;
                 if ancestry.is_empty() {
                     return Ok(0);

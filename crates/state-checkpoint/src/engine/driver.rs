@@ -9,6 +9,7 @@ use state_core::checkpoint::{
 use state_core::{BackendInfo, BoxStream, Page, Result};
 
 use super::Checkpoints;
+use super::offered::offers_consistency;
 use crate::store::ThreadStore;
 
 #[async_trait]
@@ -22,26 +23,30 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
     }
 
     async fn put_checkpoint(&self, put: PutCheckpoint) -> Result<PutReceipt> {
-        let checked = self.limits.check_put(&put);
+        let checked = self.limits.check_put(&put).and_then(|()| self.offers_put(&put));
         let done = async { checked.map(|()| self.put(&put))?.await };
         done.await.map_err(|error| error.with_op("put_checkpoint"))
     }
 
     async fn put_writes(&self, put: PutWrites) -> Result<WritesReceipt> {
-        let checked = self.limits.check_writes(&put);
+        let checked = self.limits.check_writes(&put).and_then(|()| self.offers_writes(&put));
         let done = async { checked.map(|()| self.write(&put))?.await };
         done.await.map_err(|error| error.with_op("put_writes"))
     }
 
     async fn get_checkpoint(&self, get: GetCheckpoint) -> Result<Option<CheckpointTuple>> {
-        let checked = self.limits.check_get(&get);
+        let checked = self.limits.check_get(&get).and(offers_consistency(get.consistency));
         let done = async { checked.map(|()| self.get(&get))?.await };
         done.await.map_err(|error| error.with_op("get_checkpoint"))
     }
 
     async fn list_checkpoints(&self, list: ListCheckpoints) -> Result<Page<CheckpointTuple>> {
         let checked = self.limits.check_list(&list);
-        let done = async { self.list_page(&list, checked?).await };
+        let done = async {
+            let limit = checked?;
+            offers_consistency(list.consistency)?;
+            self.list_page(&list, limit).await
+        };
         done.await.map_err(|error| error.with_op("list_checkpoints"))
     }
 
@@ -49,6 +54,7 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
         let checked = self.limits.check_list_threads(&list);
         let done = async {
             list.limit = checked?;
+            offers_consistency(list.consistency)?;
             self.store.threads(&list).await
         };
         done.await.map_err(|error| error.with_op("list_threads"))
@@ -58,6 +64,7 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
         let checked = self.limits.check_delete(&delete);
         let done = async {
             checked?;
+            self.offers_delete(&delete)?;
             self.cache.forget(&delete.thread);
             self.store.delete(&delete).await.map(|deleted| deleted.is_some())
         };
@@ -76,17 +83,22 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
         to: &ThreadId,
         options: CopyOptions,
     ) -> Result<u64> {
-        self.copy(from, to, &options).await.map_err(|error| error.with_op("copy_thread"))
+        let checked = self.limits.check_copy(from, to, &options);
+        let checked = checked.and_then(|()| self.offers_copy(&options));
+        let done = async { checked.map(|()| self.copy(from, to, &options))?.await };
+        done.await.map_err(|error| error.with_op("copy_thread"))
     }
 
     async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport> {
         let checked = self.limits.check_prune(threads, &options);
+        let checked = checked.and_then(|()| self.offers_prune(&options));
         let done = async { checked.map(|()| self.prune_all(threads, &options))?.await };
         done.await.map_err(|error| error.with_op("prune"))
     }
 
     async fn channel_history(&self, history: HistoryOptions) -> Result<ChannelHistories> {
         let checked = self.limits.check_history(&history);
+        let checked = checked.and(offers_consistency(history.consistency));
         let done = async { checked.map(|()| self.history(&history))?.await };
         done.await.map_err(|error| error.with_op("channel_history"))
     }

@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use state_core::checkpoint::{
     DeleteThread, Ownership, PruneOptions, PruneReport, Retention, ThreadId,
 };
-use state_core::{Acks, Result};
+use state_core::{Acks, Outcome, Result};
 
 use super::get::Raw;
-use super::pages::{Pages, Turn};
 use super::rebuilt::Place;
+use super::retain::Wish;
 use super::{Checkpoints, TRIES, too_busy};
 use crate::store::{Life, Remove, ThreadStore};
 
@@ -99,7 +99,8 @@ impl<S: ThreadStore> Checkpoints<S> {
         }
         let mut tally = Tally::default();
         for _ in 0..TRIES {
-            let plan = self.plan(thread, options.retention, &mut tally).await?;
+            let wish = Wish::Retain(options.retention);
+            let plan = self.plan(thread, wish, &mut tally).await?;
             let Some(plan) = plan else { continue };
             let whose = &options.ownership;
             if self.carry_out(thread, plan, whose, options.acks, &mut tally).await? {
@@ -125,49 +126,14 @@ impl<S: ThreadStore> Checkpoints<S> {
     async fn delete_runs_of(&self, thread: &ThreadId, runs: &HashSet<&str>) -> Result<u64> {
         let mut tally = Tally::default();
         for _ in 0..TRIES {
-            let plan = self.plan_of_runs(thread, runs, &mut tally).await?;
+            let plan = self.plan(thread, Wish::WithoutRuns(runs), &mut tally).await?;
             let Some(plan) = plan else { continue };
             let anyone = Ownership::Anyone;
             if self.carry_out(thread, plan, &anyone, Acks::Primary, &mut tally).await? {
-                return Ok(tally.report.removed);
+                return Ok(tally.report.removed + tally.report.hidden);
             }
         }
         Err(too_busy())
-    }
-
-    /// All that belongs to one of the runs; `None` when the thread has another life now.
-    async fn plan_of_runs(
-        &self,
-        thread: &ThreadId,
-        runs: &HashSet<&str>,
-        tally: &mut Tally,
-    ) -> Result<Option<Plan>> {
-        let mut plan = Plan { empty: true, ..Plan::default() };
-        let (mut left, mut out_of_sight) = (Left::default(), Vec::new());
-        let mut pages = Pages::new(self, thread, false);
-        loop {
-            let (records, hidden) = match pages.next().await? {
-                Turn::Page { records, hidden } => (records, hidden),
-                Turn::End => break,
-                Turn::Changed => return Ok(None),
-            };
-            plan.empty &= hidden || records.is_empty();
-            for raw in records {
-                let place = place(&raw);
-                tally.look(&place, hidden, &mut left);
-                if raw.record.metadata.run_id().is_some_and(|run| runs.contains(run)) {
-                    let list = if hidden { &mut out_of_sight } else { &mut plan.gone };
-                    list.push(place);
-                }
-            }
-        }
-        tally.settle(&left);
-        plan.gone_shown = plan.gone.len();
-        let twins = twins(plan.gone.iter(), &out_of_sight);
-        let alone = out_of_sight.into_iter().zip(twins).filter(|(_, twin)| !twin);
-        plan.gone.extend(alone.map(|(place, _)| place));
-        plan.life = pages.seen().map(|(life, _)| life);
-        Ok(Some(plan))
     }
 
     /// Removes what was planned; `false` where it must be planned anew.
@@ -201,7 +167,9 @@ impl<S: ThreadStore> Checkpoints<S> {
         tally.report.removed += plan.gone_shown as u64;
         tally.report.hidden += remove.hidden.len() as u64;
         drop(remove);
-        self.collect(thread).await?;
+        let collected = self.collect(thread).await;
+        // The records are gone.
+        collected.map_err(|error| error.with_outcome(Outcome::Applied))?;
         Ok(true)
     }
 }

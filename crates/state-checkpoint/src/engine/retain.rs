@@ -1,23 +1,51 @@
-//! Planning what a retention removes, without keeping the records that are read.
+//! Planning what a retention or the end of runs removes, without keeping the records that are read.
 //!
 //! A first reading tells what survives, and which channels of that have no value. Only where
 //! there are such, a second one tells who is the parent of whom, and where those channels were
 //! written to or have a value.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use state_core::Result;
 use state_core::checkpoint::{CheckpointNamespace, Retention, ThreadId};
+use state_core::{Result, Timestamp};
 
 use super::Checkpoints;
 use super::get::Raw;
+use super::offered::unknown_retention;
 use super::pages::{Pages, Turn};
 use super::prune::{Left, Plan, Tally, place, twins};
 use super::rebuilt::{Place, Tree, VALUE, WRITTEN};
 use crate::pending::WriteStub;
-use crate::record::ValueRef;
+use crate::record::{Record, ValueRef};
 use crate::store::{Found, Life, ThreadStore};
+
+/// What decides which records in sight survive.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish<'a> {
+    /// Those that a retention keeps.
+    Retain(Retention),
+    /// Those that are of none of these runs.
+    WithoutRuns(&'a HashSet<&'a str>),
+}
+
+impl Wish<'_> {
+    /// Whether a record survives; `before` newer ones are in its namespace.
+    fn keeps(self, record: &Record, before: usize, now: Timestamp) -> Result<bool> {
+        Ok(match self {
+            Self::WithoutRuns(runs) => {
+                !record.metadata.run_id().is_some_and(|run| runs.contains(run))
+            }
+            Self::Retain(Retention::KeepLatest) => before == 0,
+            Self::Retain(Retention::KeepLast(count)) => before < count,
+            Self::Retain(Retention::MaxAge(age)) => {
+                before == 0 || now.saturating_since(record.checkpoint.time) <= age
+            }
+            Self::Retain(Retention::Delete) => false,
+            Self::Retain(_) => return Err(unknown_retention()),
+        })
+    }
+}
 
 /// What the first reading tells.
 #[derive(Debug, Default)]
@@ -38,12 +66,12 @@ impl<S: ThreadStore> Checkpoints<S> {
     pub(super) async fn plan(
         &self,
         thread: &ThreadId,
-        retention: Retention,
+        wish: Wish<'_>,
         tally: &mut Tally,
     ) -> Result<Option<Plan>> {
         let mut left = Left::default();
         let mut pages = Pages::new(self, thread, false);
-        let Some(sight) = self.survey(thread, retention, &mut pages, tally, &mut left).await?
+        let Some(sight) = self.survey(thread, wish, &mut pages, tally, &mut left).await?
         else {
             return Ok(None);
         };
@@ -81,7 +109,7 @@ impl<S: ThreadStore> Checkpoints<S> {
     async fn survey(
         &self,
         thread: &ThreadId,
-        retention: Retention,
+        wish: Wish<'_>,
         pages: &mut Pages<'_, S>,
         tally: &Tally,
         left: &mut Left,
@@ -104,14 +132,7 @@ impl<S: ThreadStore> Checkpoints<S> {
                     continue;
                 }
                 // The newest come first in each namespace.
-                let stays = match retention {
-                    Retention::KeepLatest => before == 0,
-                    Retention::KeepLast(count) => before < count,
-                    Retention::MaxAge(age) => {
-                        before == 0 || now.saturating_since(raw.record.checkpoint.time) <= age
-                    }
-                    _ => false,
-                };
+                let stays = wish.keeps(&raw.record, before, now)?;
                 if stays {
                     survivors.push((sight.shown.len(), raw));
                 }

@@ -9,6 +9,7 @@ mod interleaving;
 mod keeping;
 #[cfg(test)]
 mod meddler;
+mod refusals;
 mod simple;
 #[cfg(test)]
 mod stand;

@@ -1,4 +1,4 @@
-//! A backend between whose calls something else happens, once.
+//! A backend between whose calls something else happens, once, or one of whose calls fails.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use state_core::{
     BackendInfo, BoxStream, Capabilities, ClearOptions, CountOptions, DeleteOptions, Deleted,
-    Entry, GetOptions, HashStore, Health, IncrementOptions, Incremented, Key, LeaseStore,
+    Entry, Error, GetOptions, HashStore, Health, IncrementOptions, Incremented, Key, LeaseStore,
     ListOptions, MemoryUsage, Meta, Page, PutOptions, Result, SnapshotOptions, SnapshotRecord,
     StateBackend, Stats, TouchOptions, Transact, Transaction, Watch, WriteOp, WriteOutcome,
     Written,
@@ -22,7 +23,7 @@ pub(crate) struct Meddler {
     /// Whether transactions alone are counted.
     transactions: bool,
     made: AtomicUsize,
-    pending: Mutex<Option<(usize, BoxFuture<'static, ()>)>>,
+    pending: Mutex<Option<(usize, BoxFuture<'static, Result<()>>)>>,
 }
 
 impl fmt::Debug for Meddler {
@@ -38,7 +39,12 @@ impl Meddler {
         at: usize,
         what: BoxFuture<'static, ()>,
     ) -> Arc<Self> {
-        Self::before(inner, false, at, what)
+        Self::before(inner, false, at, what.map(Ok).boxed())
+    }
+
+    /// Refuses call number `at`, counted from 0, with `error`.
+    pub(crate) fn refusing(inner: Arc<dyn StateBackend>, at: usize, error: Error) -> Arc<Self> {
+        Self::before(inner, false, at, std::future::ready(Err(error)).boxed())
     }
 
     /// Lets `what` happen before transaction number `at`, counted from 0.
@@ -47,17 +53,17 @@ impl Meddler {
         at: usize,
         what: BoxFuture<'static, ()>,
     ) -> Arc<Self> {
-        Self::before(inner, true, at, what)
+        Self::before(inner, true, at, what.map(Ok).boxed())
     }
 
     fn before(
         inner: Arc<dyn StateBackend>,
         transactions: bool,
         at: usize,
-        what: BoxFuture<'static, ()>,
+        what: BoxFuture<'static, Result<()>>,
     ) -> Arc<Self> {
-        let pending = Mutex::new(Some((at, what)));
-        Arc::new(Self { inner, transactions, made: AtomicUsize::new(0), pending })
+        let (made, pending) = (AtomicUsize::new(0), Mutex::new(Some((at, what))));
+        Arc::new(Self { inner, transactions, made, pending })
     }
 
     /// Whether it has happened.
@@ -65,17 +71,16 @@ impl Meddler {
         self.pending.lock().is_none()
     }
 
-    async fn step(&self) {
-        if !self.transactions {
-            self.count().await;
-        }
+    async fn step(&self) -> Result<()> {
+        if self.transactions { Ok(()) } else { self.count().await }
     }
 
-    async fn count(&self) {
+    async fn count(&self) -> Result<()> {
         let call = self.made.fetch_add(1, Ordering::SeqCst);
         let due = self.pending.lock().take_if(|(at, _)| *at == call);
-        if let Some((_, what)) = due {
-            what.await;
+        match due {
+            Some((_, what)) => what.await,
+            None => Ok(()),
         }
     }
 }
@@ -92,17 +97,17 @@ impl StateBackend for Meddler {
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<Option<Entry>> {
-        self.step().await;
+        self.step().await?;
         self.inner.get_opts(key, options).await
     }
 
     async fn put_opts(&self, key: &Key, value: Bytes, options: PutOptions) -> Result<Written> {
-        self.step().await;
+        self.step().await?;
         self.inner.put_opts(key, value, options).await
     }
 
     async fn delete_opts(&self, key: &Key, options: DeleteOptions) -> Result<Deleted> {
-        self.step().await;
+        self.step().await?;
         self.inner.delete_opts(key, options).await
     }
 
@@ -112,22 +117,22 @@ impl StateBackend for Meddler {
         by: i64,
         options: IncrementOptions,
     ) -> Result<Incremented> {
-        self.step().await;
+        self.step().await?;
         self.inner.increment_opts(key, by, options).await
     }
 
     async fn touch_opts(&self, key: &Key, options: TouchOptions) -> Result<bool> {
-        self.step().await;
+        self.step().await?;
         self.inner.touch_opts(key, options).await
     }
 
     async fn list_page(&self, options: ListOptions) -> Result<Page<Meta>> {
-        self.step().await;
+        self.step().await?;
         self.inner.list_page(options).await
     }
 
     async fn count_opts(&self, options: CountOptions) -> Result<u64> {
-        self.step().await;
+        self.step().await?;
         self.inner.count_opts(options).await
     }
 
@@ -136,17 +141,17 @@ impl StateBackend for Meddler {
         keys: &[Key],
         options: GetOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
-        self.step().await;
+        self.step().await?;
         self.inner.get_many(keys, options).await
     }
 
     async fn write_many(&self, ops: Vec<WriteOp>) -> Result<Vec<Result<WriteOutcome>>> {
-        self.step().await;
+        self.step().await?;
         self.inner.write_many(ops).await
     }
 
     async fn clear_opts(&self, options: ClearOptions) -> Result<u64> {
-        self.step().await;
+        self.step().await?;
         self.inner.clear_opts(options).await
     }
 
@@ -154,7 +159,7 @@ impl StateBackend for Meddler {
         &self,
         options: SnapshotOptions,
     ) -> Result<BoxStream<'static, Result<SnapshotRecord>>> {
-        self.step().await;
+        self.step().await?;
         self.inner.snapshot_opts(options).await
     }
 
@@ -195,7 +200,7 @@ impl StateBackend for Meddler {
 #[deny(clippy::missing_trait_methods)]
 impl Transact for Meddler {
     async fn transact(&self, transaction: Transaction) -> Result<Vec<WriteOutcome>> {
-        self.count().await;
+        self.count().await?;
         let Some(transact) = self.inner.as_transact() else {
             return Err(state_core::Error::unsupported("a transaction"));
         };

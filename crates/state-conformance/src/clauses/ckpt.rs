@@ -1,5 +1,6 @@
 //! The clauses of the family `ckpt`: threads of checkpoints.
 
+mod acks;
 mod copy;
 mod delete;
 mod get;
@@ -198,6 +199,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.list.pages.meanwhile" => pages::meanwhile;
     /// A listing of everything goes on over all pages, none of which is larger than the store's largest.
     MUST "ckpt.list.pages.all" => pages::stream;
+    /// A filtered listing of more records than a page examines goes on by its token until it has shown all that match.
+    MUST "ckpt.list.pages.filtered" => pages::filtered;
     /// A listing of checkpoints with a limit of 0 is refused with `Invalid`, whatever there is to list.
     MUST "ckpt.list.limit.zero" => pages::limit_zero;
     /// A page token that no listing gave out is refused with `Invalid`.
@@ -231,6 +234,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.delete.tombstone.recreate" => delete::tombstone_recreate;
     /// A mark stands until the last millisecond of its lifetime and not longer.
     MUST "ckpt.delete.tombstone.ends" moving time => delete::tombstone_ends;
+    /// A thread with runs, tokens and records out of sight leaves no record in the store beneath, and where its deletion leaves a mark, that one alone.
+    MUST "ckpt.delete.tombstone.one-record" counting records => delete::tombstone_one_record;
     /// A mark is left only where it is asked for, and binds one thread.
     MUST "ckpt.delete.tombstone.asked" => delete::tombstone_only_asked;
 
@@ -252,6 +257,10 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.runs.threads" => runs::threads;
     /// What other checkpoints name of the values that a deleted run brought stays.
     MUST "ckpt.runs.values-kept" => runs::values_kept;
+    /// Channels that are rebuilt from writes have the same history after the runs of their ancestors were deleted, which are neither shown nor read nor counted any more.
+    MUST "ckpt.runs.history" => runs::histories;
+    /// A put that is refused and makes no thread leaves no record in the store beneath, neither of its thread nor of its run.
+    MUST "ckpt.runs.refused.no-records" counting records => runs::refused_no_records;
     /// A run is told by the text under `run_id` and by nothing else.
     MUST "ckpt.runs.by-text" => runs::by_text;
 
@@ -316,6 +325,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.prune.survivors" => prune::survivors;
     /// Channels that are rebuilt from writes have the same history after their ancestors were pruned.
     MUST "ckpt.prune.history" => prune::histories;
+    /// Pruning keeps no ancestors for the sake of a channel that no survivor names: its writes go with their checkpoints.
+    MUST "ckpt.prune.history.unnamed" => prune::unnamed;
     /// What stays only because others are rebuilt from it is not shown, not read and not counted.
     MUST "ckpt.prune.hidden" => prune::hidden;
     /// A retention of no checkpoints or of no time is refused with `Invalid` and prunes nothing.
@@ -368,6 +379,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.owner.parent.stale" => owner::parent_stale;
     /// A put whose parent must be the latest and does not exist is refused with `Conflict` and writes nothing.
     MUST "ckpt.owner.parent.missing" => owner::parent_missing;
+    /// A put whose parent must be the latest and whose id is not greater than its parent's is refused with `Invalid` and writes nothing.
+    MUST "ckpt.owner.parent.order" => owner::parent_order;
     /// A put whose parent had to be the latest is there already when it is sent again.
     MUST "ckpt.owner.parent.retry" => owner::parent_retry;
     /// The latest checkpoint that a parent must be is that of its namespace.
@@ -405,7 +418,7 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.life.read.leaves" moving time => life::read_leaves;
     /// The summary of a thread tells when it ends and whether it is pinned.
     MUST "ckpt.life.shown" => life::shown;
-    /// A lifetime of 0, under 1 ms or over 10 years is refused with `Invalid` and nothing is written.
+    /// A lifetime of 0, under 1 ms or over 10 years is refused with `Invalid` and nothing is written, also of a copy.
     MUST "ckpt.life.bad" => life::bad;
 
     /// Each thread is listed once.
@@ -421,9 +434,14 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     /// A limit of 0 and a forged token are refused with `Invalid` where threads are listed.
     MUST "ckpt.threads.pages.bad" => store::bad_thread_pages;
 
+    /// A level of safety that a store does not offer is refused with `Unsupported` and without effect, for every change alike; one that it offers is honoured, or falls short with `Unacknowledged` and is applied.
+    MUST "ckpt.acks.levels" => acks::levels;
+    /// Waiting for no replicas is never refused, for no change.
+    MUST "ckpt.acks.none" => acks::none;
+
     /// Ids and names as long as the limit are kept.
     MUST "ckpt.limits.longest" => limits::longest_ids;
-    /// Ids and names over the limit are refused with `TooLarge`, wherever a put or a write holds them, and nothing is written.
+    /// Ids, names, runs and versions over the limit are refused with `TooLarge`, wherever a put or a write holds them, and nothing is written.
     MUST "ckpt.limits.over-long.put" => limits::over_long_puts;
     /// Ids over the limit are refused with `TooLarge`, wherever they are asked for.
     MUST "ckpt.limits.over-long.asked" => limits::over_long_asked;
@@ -450,6 +468,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.names.channels" => names::of_channels;
     /// Tasks and indices of writes are told apart, whatever they hold and however they run together.
     MUST "ckpt.names.tasks" => names::of_tasks;
+    /// Runs are told apart, whatever their ids hold and however they run together with the names of threads.
+    MUST "ckpt.names.runs" => names::of_runs;
     /// Deleting a thread whose name looks like a pattern, or like part of another, deletes that one alone.
     MUST "ckpt.names.deleted" => names::deleted;
 

@@ -92,8 +92,10 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool>;
 
     /// Deletes the checkpoints, in all threads, whose metadata names one of `runs` as `run_id`,
-    /// with their writes, and returns how many there were. Goes on in steps of a thread each. A
-    /// call that was cut short is finished by the same call, which counts what it finds itself.
+    /// with their writes, and returns how many there were. What remaining ones are rebuilt from
+    /// stays, out of sight, as [`prune`](Self::prune) leaves it. Goes on in steps of a thread
+    /// each. A call that was cut short is finished by the same call, which counts what it finds
+    /// itself.
     ///
     /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
     async fn delete_for_runs(&self, runs: &[String]) -> Result<u64>;

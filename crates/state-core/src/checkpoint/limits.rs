@@ -1,9 +1,11 @@
 //! The limits of a checkpointer, and the checks that each makes first.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    CheckpointRef, DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads,
+    ChannelVersion, CheckpointRef, CopyOptions, DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads,
     Metadata, MetadataValue, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention, Scalar,
     ThreadId, ThreadLifetime,
 };
@@ -16,8 +18,9 @@ use crate::{Error, Limits, Result};
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CheckpointLimits {
-    /// The longest id of a thread, namespace, checkpoint, task, task path or run, and the
-    /// longest name of a channel, node or metadata value, in bytes.
+    /// The longest id of a thread, namespace, checkpoint, task, task path or run, the longest
+    /// name of a channel, node or metadata value, and the longest version of a channel that is
+    /// text, in bytes.
     pub id_bytes_max: usize,
     /// The largest payload: a channel value, a write or a body, in bytes.
     pub payload_bytes_max: usize,
@@ -88,22 +91,22 @@ impl CheckpointLimits {
     ///
     /// # Errors
     /// `Invalid` for empty ids, for a value of a channel whose version the checkpoint does not
-    /// name, and for a bad lifetime; `TooLarge` for whatever is over its limit.
+    /// name, for a bad lifetime, and with [`Ownership::ParentIsLatest`] for an id that is not
+    /// greater than the parent's; `TooLarge` for whatever is over its limit.
     pub fn check_put(&self, put: &PutCheckpoint) -> Result<()> {
         self.check_reference(&put.reference())?;
         if let Some(parent) = &put.parent {
             self.check_checkpoint_id(parent.as_str())?;
         }
+        check_order(put)?;
         let checkpoint = &put.checkpoint;
         self.check_count("channels", checkpoint.channel_versions.len())?;
         self.check_count("nodes", checkpoint.versions_seen.len())?;
-        for channel in checkpoint.channel_versions.keys() {
-            self.check_id("channel name", channel)?;
-        }
+        self.check_versions(&checkpoint.channel_versions)?;
         for (node, seen) in &checkpoint.versions_seen {
             self.check_id("node name", node)?;
             self.check_count("channels", seen.len())?;
-            seen.keys().try_for_each(|channel| self.check_id("channel name", channel))?;
+            self.check_versions(seen)?;
         }
         for channel in checkpoint.updated_channels.iter().flatten() {
             self.check_id("channel name", channel)?;
@@ -120,6 +123,8 @@ impl CheckpointLimits {
             self.check_payload("checkpoint body", body.len_bytes())?;
         }
         self.check_metadata(&put.metadata)?;
+        // Stores write it to an index, where it is part of a name.
+        self.check_id("run id", put.metadata.run_id().unwrap_or_default())?;
         check_thread_lifetime(put.lifetime)
     }
 
@@ -212,6 +217,24 @@ impl CheckpointLimits {
         }
     }
 
+    /// Checks a copy of one thread to another.
+    ///
+    /// # Errors
+    /// As [`check_reference`](Self::check_reference) for all ids; `Invalid` for a copy of a thread
+    /// to itself and for a bad lifetime.
+    pub fn check_copy(&self, from: &ThreadId, to: &ThreadId, options: &CopyOptions) -> Result<()> {
+        self.check_thread(from)?;
+        self.check_thread(to)?;
+        if from == to {
+            return Err(Error::invalid("a thread cannot be copied to itself"));
+        }
+        if let Some((namespace, id)) = &options.up_to {
+            self.check_id("namespace", namespace.as_str())?;
+            self.check_checkpoint_id(id.as_str())?;
+        }
+        check_thread_lifetime(options.lifetime)
+    }
+
     /// Checks the ids of runs.
     ///
     /// # Errors
@@ -249,6 +272,16 @@ impl CheckpointLimits {
             return Err(Error::invalid("the checkpoint id is empty"));
         }
         self.check_id("checkpoint id", id)
+    }
+
+    fn check_versions(&self, versions: &BTreeMap<Arc<str>, ChannelVersion>) -> Result<()> {
+        for (channel, version) in versions {
+            self.check_id("channel name", channel)?;
+            if let ChannelVersion::Text(text) = version {
+                self.check_id("channel version", text)?;
+            }
+        }
+        Ok(())
     }
 
     fn check_id(&self, what: &'static str, id: &str) -> Result<()> {
@@ -309,6 +342,15 @@ fn check_thread_lifetime(lifetime: ThreadLifetime) -> Result<()> {
     }
 }
 
+/// Where the parent must be the latest, the new checkpoint must come to be it.
+fn check_order(put: &PutCheckpoint) -> Result<()> {
+    let parent = put.parent.as_ref().filter(|_| put.ownership == Ownership::ParentIsLatest);
+    if parent.is_some_and(|parent| put.checkpoint.id <= *parent) {
+        return Err(Error::invalid("the checkpoint id is not greater than that of its parent"));
+    }
+    Ok(())
+}
+
 fn check_owner_of_all(ownership: &Ownership) -> Result<()> {
     if matches!(ownership, Ownership::ParentIsLatest) {
         return Err(Error::invalid("there is no parent that could be the latest"));
@@ -322,8 +364,6 @@ fn check_size(what: &'static str, got: usize, limit: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::checkpoint::{Checkpoint, Payload, PendingWrite};
     use crate::{ErrorKind, Timestamp};
@@ -367,6 +407,46 @@ mod tests {
         }
         let deep = put("t", "1").with_metadata(Metadata::new().with("deep", deep));
         assert_eq!(kind(LIMITS.check_put(&deep)), Some(ErrorKind::TooLarge));
+    }
+
+    #[test]
+    fn runs_and_versions_are_no_longer_than_ids() {
+        let over = "x".repeat(513);
+        let run = put("t", "1").with_metadata(Metadata::new().with("run_id", over.as_str()));
+        assert_eq!(kind(LIMITS.check_put(&run)), Some(ErrorKind::TooLarge));
+        let mut named = put("t", "1");
+        named.checkpoint = named.checkpoint.with_channel("c", over.as_str());
+        assert_eq!(kind(LIMITS.check_put(&named)), Some(ErrorKind::TooLarge));
+        let mut seen = put("t", "1");
+        seen.checkpoint = seen.checkpoint.with_seen("n", "c", over.as_str());
+        assert_eq!(kind(LIMITS.check_put(&seen)), Some(ErrorKind::TooLarge));
+    }
+
+    #[test]
+    fn what_must_continue_the_latest_comes_after_it() {
+        for (parent, refused) in [("0", None), ("1", Some(())), ("2", Some(()))] {
+            let onto = put("t", "1").with_parent(Some(parent.into()));
+            assert_eq!(kind(LIMITS.check_put(&onto)), None);
+            let onto = onto.with_ownership(Ownership::ParentIsLatest);
+            let refused = refused.map(|()| ErrorKind::Invalid);
+            assert_eq!(kind(LIMITS.check_put(&onto)), refused, "onto {parent}");
+        }
+    }
+
+    #[test]
+    fn copies_are_checked() {
+        let check = |from: &str, to: &str, options: CopyOptions| {
+            kind(LIMITS.check_copy(&from.into(), &to.into(), &options))
+        };
+        assert_eq!(check("a", "b", CopyOptions::new()), None);
+        assert_eq!(check("a", "a", CopyOptions::new()), Some(ErrorKind::Invalid));
+        assert_eq!(check("a", "", CopyOptions::new()), Some(ErrorKind::Invalid));
+        let part = CopyOptions::new().with_up_to(Some(("".into(), "".into())));
+        assert_eq!(check("a", "b", part), Some(ErrorKind::Invalid));
+        for life in [Duration::ZERO, Duration::MAX] {
+            let lives = CopyOptions::new().with_lifetime(ThreadLifetime::After(life));
+            assert_eq!(check("a", "b", lives), Some(ErrorKind::Invalid), "{life:?}");
+        }
     }
 
     #[test]

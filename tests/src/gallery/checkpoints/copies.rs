@@ -8,6 +8,7 @@ use state_core::checkpoint::{
     ChannelHistories, ChannelHistory, CheckpointNamespace, Checkpointer, CopyOptions,
     HistoryOptions, Metadata, ThreadId, ThreadLifetime,
 };
+use state_core::{Acks, Limits};
 
 use super::broken::refused;
 use super::hooks::Hooks;
@@ -168,6 +169,18 @@ gallery! { checkpointers
     /// A copy has the default lifetime.
     "ckpt.copy.lifetime.default" rejected by ["ckpt.copy.lifetime"] => || {
         copying(|_, (_, _, options)| options.lifetime = ThreadLifetime::Default)
+    };
+    /// A copy waits for nothing, and refuses no level of safety.
+    "ckpt.acks.not-copies" rejected by ["ckpt.acks.levels"] => || {
+        copying(|_, (_, _, options)| options.acks = Acks::Primary)
+    };
+    /// Bad lifetimes of copies are bent to the nearest good ones.
+    "ckpt.life.bad.copies" rejected by ["ckpt.life.bad"] => || {
+        copying(|_, (_, _, options)| {
+            if let ThreadLifetime::After(after) = &mut options.lifetime {
+                *after = (*after).clamp(Limits::LIFETIME_MIN, Limits::LIFETIME_MAX);
+            }
+        })
     };
     /// A fork is a copy of everything.
     "ckpt.fork.everything" rejected by ["ckpt.fork.part", "ckpt.fork.nothing"] => || {

@@ -7,7 +7,7 @@ use state_core::checkpoint::{
 };
 use state_core::{Error, ErrorKind};
 
-use super::broken::values_by;
+use super::broken::{record, values_by};
 use super::hooks::Hooks;
 use super::store::LIMITS;
 use crate::gallery::gallery;
@@ -131,6 +131,20 @@ gallery! { checkpointers
         Hooks::default()
             .putting(|_, put| put.thread = cut(put.thread.as_str()).into())
             .writing(|_, put| put.writes.iter_mut().for_each(|write| write.task = cut(&write.task).into()))
+    };
+    /// Runs may have ids of any length.
+    "ckpt.limits.over-long.runs" rejected by ["ckpt.limits.over-long.put"] => || {
+        Hooks::default().on_put(|model, mut put| async move {
+            let over = put.metadata.run_id().is_some_and(|run| run.len() > LIMITS.id_bytes_max);
+            let whole = put.metadata.clone();
+            if over {
+                let all = whole.iter().filter(|(name, _)| *name != "run_id");
+                put.metadata = all.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+            }
+            let receipt = model.put_checkpoint(put).await?;
+            record(&model, &receipt.reference, |record| record.metadata = whole);
+            Ok(receipt)
+        })
     };
     /// What has a name over the limit is absent.
     "ckpt.limits.over-long.absent" rejected by ["ckpt.limits.over-long.asked"] => || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use state_core::checkpoint::{CheckpointRef, Checkpointer, Ownership, ThreadLifetime};
-use state_core::{Error, ErrorKind, FenceToken, Limits};
+use state_core::{Acks, Error, ErrorKind, FenceToken, Limits};
 
 use super::broken::{is_there, latest};
 use super::hooks::Hooks;
@@ -123,6 +123,29 @@ gallery! { checkpointers
             }
             model.put_checkpoint(put).await
         })
+    };
+    /// A put onto the latest may have any id.
+    "ckpt.owner.parent.any-order" rejected by ["ckpt.owner.parent.order"] => || {
+        Hooks::default().on_put(|model, mut put| async move {
+            let onto = put.parent.clone().filter(|parent| put.checkpoint.id < *parent);
+            if onto.is_some() && onto == latest(&model, &put.reference()) {
+                put.ownership = Ownership::Anyone;
+            }
+            model.put_checkpoint(put).await
+        })
+    };
+    /// Levels of safety are taken for wishes.
+    "ckpt.acks.ignored" rejected by ["ckpt.acks.levels"] => || {
+        Hooks::default()
+            .putting(|_, put| put.acks = Acks::Primary)
+            .writing(|_, put| put.acks = Acks::Primary)
+            .deleting(|_, delete| delete.acks = Acks::Primary)
+            .on_copy(|model, (from, to, options)| async move {
+                model.copy_thread_opts(&from, &to, options.with_acks(Acks::Primary)).await
+            })
+            .on_prune(|model, (threads, options)| async move {
+                model.prune(&threads, options.with_acks(Acks::Primary)).await
+            })
     };
     /// A put that is sent again is no longer put onto the latest.
     "ckpt.owner.parent.once" rejected by ["ckpt.owner.parent.retry"] => || {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use state_core::Timestamp;
+use state_core::{Acks, Error, Timestamp};
 use state_core::checkpoint::{
     CheckpointNamespace, Checkpointer, DeleteThread, PruneOptions, PruneReport, Retention, ThreadId,
 };
@@ -127,6 +127,19 @@ gallery! { checkpointers
             delete.tombstone.take_if(|life| *life > Duration::ZERO);
         })
     };
+    /// Deletions wait for nothing, and refuse no level of safety.
+    "ckpt.acks.not-deletions" rejected by ["ckpt.acks.levels"] => || {
+        Hooks::default().deleting(|_, delete| delete.acks = Acks::Primary)
+    };
+    /// Waiting for no replicas is waiting for replicas.
+    "ckpt.acks.none.refused" rejected by ["ckpt.acks.none"] => || {
+        Hooks::default().on_prune(|model, (threads, options)| async move {
+            if matches!(options.acks, Acks::Replicas(_)) {
+                return Err(Error::unsupported("waiting for replicas"));
+            }
+            model.prune(&threads, options).await
+        })
+    };
     /// Marks do not bind writes.
     "ckpt.delete.tombstone.puts-alone" rejected by ["ckpt.delete.tombstone.writes"] => || {
         Hooks::default().writing(|_, put| put.recreate = true)
@@ -139,6 +152,20 @@ gallery! { checkpointers
     "ckpt.delete.tombstone.late" rejected by ["ckpt.delete.tombstone.ends"] => || {
         Hooks::default().deleting(|_, delete| {
             delete.tombstone = delete.tombstone.map(|life| life + Duration::from_secs(1));
+        })
+    };
+    /// A deletion leaves a mark for each namespace.
+    "ckpt.delete.tombstone.each" rejected by ["ckpt.delete.tombstone.one-record"] => || {
+        Hooks::default().on_delete(|model, delete| async move {
+            let before = taken(&model, &delete);
+            let existed = model.delete_thread_opts(delete.clone()).await?;
+            for namespace in before.into_iter().flat_map(|thread| thread.lines.into_keys()) {
+                if let Some(life) = delete.tombstone.filter(|_| !namespace.is_root()) {
+                    let mark = ThreadId::new(format!("{} {}", delete.thread.as_str(), namespace.as_str()));
+                    model.with(|world, now| now.checked_add(life).map(|until| world.tombstones.insert(mark, until)));
+                }
+            }
+            Ok(existed)
         })
     };
     /// Every deletion leaves a mark.
@@ -204,6 +231,33 @@ gallery! { checkpointers
             }
         }
     });
+    /// What others are rebuilt from goes with its run.
+    "ckpt.runs.history-goes" rejected by ["ckpt.runs.history"] => || runs_leaving(|_, after| {
+        for line in after.values_mut().flat_map(|thread| thread.lines.values_mut()) {
+            line.hidden.clear();
+        }
+    });
+    /// Runs are told by their ids up to a colon.
+    "ckpt.names.runs.colon" rejected by ["ckpt.names.runs"] => || for_runs(|model, runs| {
+        let head = |run: &str| run.split(':').next().map(str::to_owned);
+        let mut all = all_runs(model);
+        all.retain(|run| runs.iter().any(|wanted| head(run) == head(wanted)));
+        if !all.is_empty() {
+            *runs = all;
+        }
+    });
+    /// A run is in an index as soon as somebody tries to put it.
+    "ckpt.runs.refused.indexed" rejected by ["ckpt.runs.refused.no-records"] => || {
+        Hooks::default().on_put(|model, put| async move {
+            let run = put.metadata.run_id().map(|run| ThreadId::new(format!("run {run}")));
+            let put = model.put_checkpoint(put).await;
+            if let (Err(_), Some(run)) = (&put, run) {
+                let end = |now: Timestamp| now.checked_add(DeleteThread::TOMBSTONE);
+                model.with(|world, now| end(now).map(|until| world.tombstones.insert(run, until)));
+            }
+            put
+        })
+    };
     /// A run is told by any metadata that looks like its id.
     "ckpt.runs.by-any" rejected by ["ckpt.runs.by-text"] => || {
         Hooks::default().on_runs(|model, runs| async move {
@@ -308,6 +362,25 @@ gallery! { checkpointers
     });
     /// Pruning takes what others are rebuilt from.
     "ckpt.prune.history-goes" rejected by ["ckpt.prune.history"] => || pruned(|line| line.hidden.clear());
+    /// Pruning keeps all writes, and what they stand beside.
+    "ckpt.prune.history.all" rejected by ["ckpt.prune.history.unnamed"] => || {
+        Hooks::default().on_prune(|model, (threads, options)| async move {
+            let before = model.with(|world, _| world.threads.clone());
+            let report = model.prune(&threads, options).await?;
+            model.with(|world, _| {
+                for (id, thread) in &mut world.threads {
+                    let Some(before) = before.get(id) else { continue };
+                    for (namespace, line) in &mut thread.lines {
+                        let Some(before) = before.lines.get(namespace) else { continue };
+                        line.writes.clone_from(&before.writes);
+                        line.hidden.clone_from(&before.shown);
+                        line.hidden.retain(|id, _| !line.shown.contains_key(id));
+                    }
+                }
+            });
+            Ok(report)
+        })
+    };
     /// What others are rebuilt from is shown.
     "ckpt.prune.hidden.shown" rejected by ["ckpt.prune.hidden"] => || pruned(|line| {
         line.shown.append(&mut line.hidden);

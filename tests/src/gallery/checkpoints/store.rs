@@ -14,7 +14,7 @@ use state_core::checkpoint::{
     ThreadSummary, WritesReceipt,
 };
 use state_core::{
-    BackendInfo, BoxStream, Clock, Error, ErrorKind, ManualClock, Namespace, Page, Result,
+    Acks, BackendInfo, BoxStream, Clock, Error, ErrorKind, ManualClock, Namespace, Page, Result,
     Timestamp,
 };
 
@@ -82,6 +82,14 @@ impl Model {
             return Err(Error::new(ErrorKind::Unavailable, "the model is out of reach"));
         }
         self.with(work)
+    }
+}
+
+/// Refuses a level of safety that a map in memory cannot offer.
+fn check_acks(acks: Acks) -> Result<()> {
+    match acks {
+        Acks::Primary | Acks::Strong | Acks::Replicas(0) => Ok(()),
+        _ => Err(Error::unsupported("this level of safety")),
     }
 }
 
@@ -233,14 +241,8 @@ pub(super) fn delete_runs(world: &mut World, runs: &[String]) -> u64 {
     for thread in world.threads.values_mut() {
         for line in thread.lines.values_mut() {
             let of_run = |run: &str| runs.iter().any(|wanted| wanted == run);
-            let shown = line.shown.iter();
-            let of_runs = shown.filter(|(_, record)| record.metadata.run_id().is_some_and(of_run));
-            let gone: Vec<_> = of_runs.map(|(id, _)| id.clone()).collect();
-            for id in gone {
-                line.shown.remove(&id);
-                line.writes.remove(&id);
-                count += 1;
-            }
+            let gone = line.retain(|_, record| !record.metadata.run_id().is_some_and(of_run));
+            count += gone.removed + gone.hidden;
         }
     }
     world.threads.retain(|_, thread| !thread.lines.values().all(Line::is_empty));
@@ -254,9 +256,6 @@ pub(super) fn copy(
     to: &ThreadId,
     options: &CopyOptions,
 ) -> Result<u64> {
-    if from == to {
-        return Err(Error::invalid("a thread cannot be copied onto itself"));
-    }
     if world.threads.contains_key(to) || world.tombstones.contains_key(to) {
         return Err(Error::conflict("the other thread exists"));
     }
@@ -336,11 +335,13 @@ impl Checkpointer for Model {
 
     async fn put_checkpoint(&self, asked: PutCheckpoint) -> Result<PutReceipt> {
         LIMITS.check_put(&asked)?;
+        check_acks(asked.acks)?;
         self.step(|world, now| put(world, now, &asked))
     }
 
     async fn put_writes(&self, asked: PutWrites) -> Result<WritesReceipt> {
         LIMITS.check_writes(&asked)?;
+        check_acks(asked.acks)?;
         self.step(|world, now| put_writes(world, now, asked))
     }
 
@@ -365,6 +366,7 @@ impl Checkpointer for Model {
 
     async fn delete_thread_opts(&self, asked: DeleteThread) -> Result<bool> {
         LIMITS.check_delete(&asked)?;
+        check_acks(asked.acks)?;
         self.step(|world, now| delete(world, now, &asked))
     }
 
@@ -379,13 +381,14 @@ impl Checkpointer for Model {
         to: &ThreadId,
         options: CopyOptions,
     ) -> Result<u64> {
-        LIMITS.check_thread(from)?;
-        LIMITS.check_thread(to)?;
+        LIMITS.check_copy(from, to, &options)?;
+        check_acks(options.acks)?;
         self.step(|world, now| copy(world, now, from, to, &options))
     }
 
     async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport> {
         LIMITS.check_prune(threads, &options)?;
+        check_acks(options.acks)?;
         self.step(|world, now| prune(world, now, threads, &options))
     }
 

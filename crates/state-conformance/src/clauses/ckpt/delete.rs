@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use state_core::ErrorKind;
-use state_core::checkpoint::{CheckpointerExt, DeleteThread, PutWrites};
+use state_core::checkpoint::{
+    CheckpointerExt, DeleteThread, Ownership, PutWrites, Retention,
+};
+use state_core::{ErrorKind, Fence, FenceToken};
 
 use super::stage::{
     Cx, THREAD, absent, at, bare, got, holding, id, latest_id, put, put_writes, shows, step, steps,
@@ -153,6 +155,32 @@ pub(super) async fn tombstone_recreate(cx: Cx) {
     let wanted = [holding(THREAD, id(1), "w"), holding(THREAD, id(0), "v")];
     shows(&cx, THREAD, wanted.iter().map(tuple_of).collect(), "made anew").await;
     cx.a.delete_thread(THREAD).await.unwrap();
+}
+
+/// A thread with namespaces, runs, a token, writes and records out of sight.
+async fn of_everything(cx: &Cx) {
+    let owner = Ownership::Holder(Fence::new("lease", FenceToken::new(7)));
+    for number in 0..4 {
+        let mut next = step(THREAD, number).with_ownership(owner.clone()).with_recreate(true);
+        next.metadata = next.metadata.with("run_id", format!("run {number}"));
+        next.checkpoint = next.checkpoint.with_channel("log", i64::try_from(number).unwrap());
+        put(&*cx.a, next).await;
+        put_writes(&*cx.a, &at(THREAD, number), [write("t", 0, "log", "entry")]).await;
+    }
+    put(&*cx.b, step(THREAD, 0).with_namespace("child")).await;
+    let report = cx.b.prune_thread(THREAD, Retention::KeepLatest).await.unwrap();
+    assert!(report.hidden > 0, "what the log is rebuilt from is out of sight: {report:?}");
+}
+
+pub(super) async fn tombstone_one_record(cx: Cx) {
+    of_everything(&cx).await;
+    assert!(cx.b.delete_thread(THREAD).await.unwrap());
+    assert_eq!(cx.records().await.unwrap(), 0, "records that a deleted thread leaves");
+    of_everything(&cx).await;
+    bury(&cx).await;
+    assert_eq!(cx.records().await.unwrap(), 1, "records beside the mark");
+    unbury(&cx).await;
+    assert_eq!(cx.records().await.unwrap(), 0, "records in the end");
 }
 
 pub(super) async fn tombstone_ends(cx: Cx) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use state_core::checkpoint::{
-    CheckpointerExt, DeleteThread, GetCheckpoint, PutCheckpoint, PutWrites, ThreadLifetime,
+    CheckpointerExt, CopyOptions, DeleteThread, GetCheckpoint, PutCheckpoint, PutWrites, ThreadLifetime,
 };
-use state_core::{ErrorKind, Expires};
+use state_core::{ErrorKind, Expires, Result};
 
 use super::stage::{
     Cx, THREAD, absent, at, bare, got, holding, id, put, put_writes, shows, step, steps, summary,
@@ -200,8 +200,18 @@ pub(super) async fn bad(cx: Cx) {
         let delete = DeleteThread::new(THREAD).with_tombstone(life);
         let answer = cx.a.delete_thread_opts(delete).await;
         refused(answer, ErrorKind::Invalid, "a mark with a bad lifetime");
+        refused(copied(&cx, life).await, ErrorKind::Invalid, "a copy of nothing with a bad one");
     }
     absent(&cx, THREAD, "after refused puts").await;
     steps(&*cx.b, THREAD, 1).await;
     shows(&cx, THREAD, tuples_of_steps(THREAD, 1), "and nothing was kept").await;
+    for life in bad {
+        refused(copied(&cx, life).await, ErrorKind::Invalid, "a copy with a bad lifetime");
+    }
+    absent(&cx, "copy", "after refused copies").await;
+}
+
+async fn copied(cx: &Cx, life: Duration) -> Result<u64> {
+    let options = CopyOptions::new().with_lifetime(ThreadLifetime::After(life));
+    cx.a.copy_thread_opts(&THREAD.into(), &"copy".into(), options).await
 }

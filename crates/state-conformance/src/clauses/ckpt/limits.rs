@@ -54,7 +54,14 @@ pub(super) async fn over_long_puts(cx: Cx) {
     channel.checkpoint = channel.checkpoint.with_channel(over, 1);
     let mut node = bare(THREAD, id(0));
     node.checkpoint = node.checkpoint.with_seen(over, "x", 1);
+    let mut version = bare(THREAD, id(0));
+    version.checkpoint = version.checkpoint.with_channel("x", over);
+    let mut seen = bare(THREAD, id(0));
+    seen.checkpoint = seen.checkpoint.with_seen("n", "x", over);
     let puts = [
+        ("the version of a channel", version),
+        ("a version that was seen", seen),
+        ("the run", bare(THREAD, id(0)).with_metadata(Metadata::new().with("run_id", over))),
         ("the thread", bare(over, id(0))),
         ("the namespace", bare(THREAD, id(0)).with_namespace(over)),
         ("the checkpoint", bare(THREAD, over)),

@@ -10,7 +10,7 @@ use super::stage::{
 };
 
 /// Names that separators, patterns, escapes, brackets and encodings get wrong.
-const ODD: [&str; 44] = [
+const ODD: [&str; 46] = [
     "a",
     "A",
     "a ",
@@ -46,6 +46,8 @@ const ODD: [&str; 44] = [
     "\0",
     "a\0",
     "a\0b",
+    "\u{1}",
+    "a\u{1}b",
     "__empty__",
     "null",
     "é",
@@ -175,6 +177,36 @@ pub(super) async fn of_tasks(cx: Cx) {
     }
     wanted.sort_by(|a, b| (&a.task_path, &a.task, a.index).cmp(&(&b.task_path, &b.task, b.index)));
     assert_eq!(writes_at(&*cx.b, &reference).await, wanted);
+}
+
+pub(super) async fn of_runs(cx: Cx) {
+    let aliases = [
+        ("run", "1:x"),
+        ("run:1", "x"),
+        ("run\0", "x"),
+        ("run", "\0x"),
+        ("run\u{1}", "x"),
+        ("run", "\u{1}x"),
+        ("run|1", "x"),
+        ("run%3A1", "x"),
+        ("1", "11"),
+        ("11", "1"),
+    ];
+    let names = ODD.iter().map(|run| (*run, THREAD)).chain(aliases);
+    let mut left = Vec::new();
+    for (number, (run, thread)) in names.enumerate() {
+        let by_run = Metadata::new().with("run_id", run);
+        left.push((run, put(&*cx.a, bare(thread, id(number)).with_metadata(by_run)).await));
+    }
+    for run in ["*", "a", "a\0", "\u{1}", "run", "a:b", "1", "[^a]", "%3A"] {
+        let before = left.len();
+        left.retain(|(other, _)| *other != run);
+        let deleted = cx.b.delete_for_runs(&[run.to_owned()]).await.unwrap();
+        assert_eq!(deleted, (before - left.len()) as u64, "checkpoints of the run {run:?}");
+        for (_, at) in &left {
+            assert!(cx.a.at(at).await.unwrap().is_some(), "{at:?} after {run:?}");
+        }
+    }
 }
 
 pub(super) async fn deleted(cx: Cx) {

@@ -122,6 +122,23 @@ pub(super) async fn parent_missing(cx: Cx) {
     assert_eq!(ids(&*cx.a, of(THREAD)).await, [id(1)]);
 }
 
+pub(super) async fn parent_order(cx: Cx) {
+    for (name, parent) in [(3, 3), (1, 2)] {
+        let answer = cx.b.put_checkpoint(guarded(name, Some(parent))).await;
+        refused(answer, ErrorKind::Invalid, "an id that is not greater than its parent's");
+    }
+    absent(&cx, THREAD, "after refused puts").await;
+    put(&*cx.a, guarded(5, None)).await;
+    let before = listed(&*cx.a, of(THREAD)).await;
+    for name in [5, 4, 0] {
+        let answer = cx.b.put_checkpoint(guarded(name, Some(5))).await;
+        refused(answer, ErrorKind::Invalid, "an id that would not be the latest");
+        shows(&cx, THREAD, before.clone(), "after a refused put").await;
+    }
+    put(&*cx.b, holding(THREAD, id(4), "4").with_parent(id(5))).await;
+    assert_eq!(ids(&*cx.a, of(THREAD)).await, [id(5), id(4)], "who asks for nothing may");
+}
+
 pub(super) async fn parent_retry(cx: Cx) {
     put(&*cx.a, guarded(1, None)).await;
     put(&*cx.a, guarded(2, Some(1))).await;

@@ -1,6 +1,6 @@
 //! Listings in pages.
 
-use state_core::checkpoint::ListCheckpoints;
+use state_core::checkpoint::{ListCheckpoints, Metadata};
 use state_core::{Bytes, ErrorKind, PageToken};
 
 use super::stage::{Cx, THREAD, bare, id, ids, numbered, of, put, steps};
@@ -74,6 +74,31 @@ pub(super) async fn stream(cx: Cx) {
     let most = usize::MAX;
     let page = cx.b.list_checkpoints(of(THREAD).with_limit(most)).await.unwrap();
     assert!(page.items.len() <= cx.b.limits().page_items_max, "{} items", page.items.len());
+}
+
+pub(super) async fn filtered(cx: Cx) {
+    // A page examines 1,000 records, and the last two match.
+    let kept = || Metadata::new().with("kept", true);
+    for number in 0..1_050 {
+        let next = bare(THREAD, id(number));
+        put(&*cx.a, if number < 2 { next.with_metadata(kept()) } else { next }).await;
+    }
+    let (mut found, mut token, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let list = of(THREAD).with_filter(kept()).with_limit(1).with_token(token);
+        let page = cx.b.list_checkpoints(list).await.unwrap();
+        assert!(page.items.len() <= 1, "{} of at most 1", page.items.len());
+        found.extend(page.items.into_iter().map(|tuple| tuple.reference.id));
+        token = page.next;
+        pages += 1;
+        assert!(pages < 100, "pages without an end");
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, numbered([1, 0]), "in {pages} pages");
+    let all = of(THREAD).with_filter(kept());
+    assert_eq!(ids(&*cx.b, all).await, numbered([1, 0]), "as a stream");
 }
 
 pub(super) async fn limit_zero(cx: Cx) {

@@ -176,6 +176,19 @@ pub(super) async fn histories(cx: Cx) {
     }
 }
 
+pub(super) async fn unnamed(cx: Cx) {
+    for number in 0..4 {
+        put(&*cx.a, step(THREAD, number)).await;
+        put_writes(&*cx.a, &at(THREAD, number), [write("t", 0, "log", "entry")]).await;
+    }
+    assert_eq!(history(&cx, 3).await.get("log").unwrap().writes.len(), 3, "before the pruning");
+    let report = prune(&cx, &[THREAD], Retention::KeepLatest).await;
+    assert_eq!(report, PruneReport::new(3, 0), "no survivor names the channel");
+    let left = history(&cx, 3).await;
+    assert_eq!(left.get("log").unwrap().writes, [], "the writes went with their checkpoints");
+    assert_eq!(writes_at(&*cx.a, &at(THREAD, 3)).await.len(), 1, "beside the survivor");
+}
+
 pub(super) async fn hidden(cx: Cx) {
     logged(&cx, 6).await;
     prune(&cx, &[THREAD], Retention::KeepLatest).await;
