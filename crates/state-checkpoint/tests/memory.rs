@@ -1,14 +1,14 @@
-//! How much memory it takes to prune a long thread.
+//! How much memory calls on a long thread take.
 
 #![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use state_checkpoint::{CheckpointOptions, Checkpoints};
 use state_core::checkpoint::{
-    Checkpoint, CheckpointRef, Checkpointer, CheckpointerExt, Metadata, Payload, PendingWrite,
-    PutCheckpoint, PutWrites, Retention,
+    Checkpoint, CheckpointRef, Checkpointer, CheckpointerExt, ListCheckpoints, Metadata, Payload,
+    PendingWrite, PutCheckpoint, PutWrites, Retention,
 };
 use state_core::{Namespace, Timestamp};
 use state_local::MemoryStore;
@@ -76,4 +76,63 @@ fn a_checkpoint_more_takes_little_memory_more() {
         println!("pruning a thread {told}: {each} bytes a checkpoint beside {few} for {FEW}");
         assert!(each <= EACH_BYTES_MAX, "a thread {told}: {each} bytes a checkpoint");
     }
+}
+
+/// Lists every checkpoint, and keeps none.
+async fn listed(checkpoints: &Checkpoints, values: bool) -> u64 {
+    let list = ListCheckpoints::of("t").with_limit(usize::MAX).with_values(values);
+    let mut count = 0;
+    let mut all = checkpoints.list(list);
+    while let Some(tuple) = all.next().await {
+        tuple.unwrap();
+        count += 1;
+    }
+    count
+}
+
+/// The most memory that each call has in use at once on a thread of so many steps, above what was
+/// before and what the store has more of afterwards.
+fn peaks(steps: usize) -> [(&'static str, u64); 5] {
+    let checkpoints = thread(steps, true).now_or_never().unwrap();
+    let measured = |call: &dyn Fn(&Checkpoints) -> Option<u64>| {
+        let mut done = None;
+        let taken = allocation_counter::measure(|| done = call(&checkpoints));
+        assert_eq!(done, Some(steps as u64));
+        taken.bytes_max.saturating_sub(u64::try_from(taken.bytes_current).unwrap_or_default())
+    };
+    let last = CheckpointRef::new("t", format!("{:08}", steps - 1));
+    let list = measured(&|it| listed(it, false).now_or_never());
+    let values = measured(&|it| listed(it, true).now_or_never());
+    let copy = measured(&|it| it.copy_thread("t", "copy").now_or_never().unwrap().ok());
+    let fork = measured(&|it| it.fork(&last, "fork").now_or_never().unwrap().ok());
+    let prune = measured(&|it| {
+        let report = it.prune_thread("t", Retention::KeepLatest).now_or_never().unwrap();
+        report.ok().map(|report| report.removed + 1)
+    });
+    [
+        ("listing without values", list),
+        ("listing with values", values),
+        ("copying", copy),
+        ("forking", fork),
+        ("pruning", prune),
+    ]
+}
+
+fn compared(few: usize, many: usize) {
+    for ((told, small), (_, large)) in peaks(few).into_iter().zip(peaks(many)) {
+        let each = large.saturating_sub(small) / (many - few) as u64;
+        println!("{told}: {each} bytes a checkpoint, {large} for {many} beside {small} for {few}");
+        assert!(each <= EACH_BYTES_MAX, "{told}: {each} bytes a checkpoint");
+    }
+}
+
+#[test]
+fn calls_on_ten_thousand_checkpoints_take_little_memory_more() {
+    compared(2_000, 10_000);
+}
+
+#[test]
+#[ignore = "takes minutes without optimisations"]
+fn calls_on_a_hundred_thousand_checkpoints_take_little_memory_more() {
+    compared(10_000, 100_000);
 }
