@@ -11,6 +11,7 @@ use state_core::{Namespace, Result, StateBackend};
 use state_local::{CommitMode, FileStore};
 
 use crate::checks::{Checks, say};
+use crate::threads::{self, Steps, THREADS};
 use crate::workload::{self, Mismatch, Plan, TASKS};
 use crate::{Failure, runtime};
 use state_tests::counted;
@@ -35,7 +36,7 @@ struct Victim {
     path: PathBuf,
     seed: u64,
     mode: CommitMode,
-    /// Operations of each task that are known to be there.
+    /// Operations of each task that are known to be there, then the steps of each thread.
     counts: Vec<u64>,
 }
 
@@ -82,7 +83,7 @@ impl Victim {
             path: folder.join(format!("kill-{number}")),
             seed: seeded.number(),
             mode: modes.get(number / KILLS_PER_STORE % modes.len()).copied().unwrap_or_default(),
-            counts: vec![0; TASKS],
+            counts: vec![0; TASKS + THREADS],
         }
     }
 
@@ -116,7 +117,7 @@ impl Victim {
                         checks.check(false, || format!("{mismatch}; {}", name()));
                         // Go on with a store that is whole.
                         self.path = self.path.with_extension(kill.to_string());
-                        self.counts = vec![0; TASKS];
+                        self.counts = vec![0; TASKS + THREADS];
                     }
                 }
             }
@@ -177,7 +178,15 @@ impl Victim {
                 .open(&self.path)
                 .await?;
             let backend = store.open(Namespace::default())?;
-            let found = workload::verify(&backend, self.seed, told).await;
+            let (operations, steps) = told.split_at_checked(TASKS).unwrap_or((told, &[]));
+            let mut found = workload::verify(&backend, self.seed, operations).await;
+            if let Ok(counts) = &mut found {
+                // A step that may be there is put once more, which must change nothing.
+                counts.extend(steps);
+                if let Err(mismatch) = threads::verify(&store, self.seed, steps).await {
+                    found = Err(mismatch);
+                }
+            }
             store.close().await?;
             Ok(found)
         })
@@ -230,17 +239,20 @@ pub(crate) fn child(arguments: &[String]) -> Result<(), Failure> {
             .await?;
         let backend: Arc<dyn StateBackend> = Arc::new(store.open(Namespace::default())?);
         tell(READY)?;
+        let checkpoints = threads::open(&store)?;
         let tasks = counts.into_iter().enumerate().map(|(task, count)| {
-            let backend = Arc::clone(&backend);
+            let (backend, checkpoints) = (Arc::clone(&backend), checkpoints.clone());
             tokio::spawn(async move {
-                let plan = Plan { seed, task };
                 let mut number = count;
                 loop {
                     number += 1;
                     if lies {
                         acknowledge(task, number)?;
                     }
-                    plan.make(&*backend, number).await?;
+                    match task.checked_sub(TASKS) {
+                        None => Plan { seed, task }.make(&*backend, number).await?,
+                        Some(task) => Steps { seed, task }.make(&checkpoints, number).await?,
+                    }
                     if !lies {
                         acknowledge(task, number)?;
                     }

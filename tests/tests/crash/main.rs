@@ -6,6 +6,7 @@ mod faults;
 mod images;
 mod kills;
 mod real;
+mod threads;
 mod workload;
 
 use std::path::Path;
