@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
-use state_checkpoint::Checkpoints;
+use state_checkpoint::{CheckpointOptions, Checkpoints};
 use state_core::checkpoint::{
     CheckpointRef, Checkpointer, CheckpointerExt, ListCheckpoints, Payload, PendingWrite, PutWrites,
 };
@@ -43,6 +43,12 @@ impl Ground {
     /// A checkpointer with default settings, which has read nothing yet.
     pub(crate) async fn checkpoints(&self) -> Outcome<Checkpoints<RedisThreads>> {
         Ok(RedisCheckpointer::connect(self.servers.url()).await?)
+    }
+
+    /// A checkpointer that has next to nothing at hand: it keeps `cache_bytes` of what it has read last.
+    pub(crate) async fn forgetful(&self, cache_bytes: usize) -> Outcome<Checkpoints<RedisThreads>> {
+        let options = CheckpointOptions::new().with_cache_bytes_max(cache_bytes);
+        Ok(RedisCheckpointer::connect(self.servers.url()).with_options(options).await?)
     }
 
     /// A checkpointer that has put, listed, read and deleted a thread: the server knows all scripts and has all that it

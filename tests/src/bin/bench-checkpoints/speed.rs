@@ -1,6 +1,7 @@
 //! Puts and gets of whole states beside a raw `SET` and `GET` of the encoded state.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -19,6 +20,12 @@ const SMALL_GOAL: f64 = 0.7;
 /// Of a small change of a large state.
 const LARGE_GOAL: f64 = 1.0;
 const CHANGE_BYTES: usize = 20;
+const TURN_BYTES: usize = 1_000;
+/// A list of turns begins anew before it is larger than this.
+const LIST_BYTES_MAX: usize = 100_000;
+/// Threads that are read one after the other, several times as large as what is kept at hand.
+const COLD_THREADS: usize = 2_048;
+const COLD_CACHE_BYTES: usize = 1 << 20;
 
 pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
     let mut figures = Vec::new();
@@ -58,7 +65,52 @@ pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
             figures.push(if state_bytes < 10_000 { figure.with_goal(SMALL_GOAL) } else { figure });
         }
     }
+    for tasks in TASKS {
+        figures.push(turns(pace, tasks).await?);
+        figures.push(cold_gets(pace, tasks).await?);
+    }
     Ok(figures)
+}
+
+/// Puts of one turn more, beside an `APPEND` of its text to what the server has already.
+async fn turns(pace: Pace, tasks: usize) -> Outcome<Figure> {
+    let ground = Ground::start(false)?;
+    let checkpoints: Arc<dyn Checkpointer> = Arc::new(ground.warm().await?);
+    let turn = Bytes::from(format!(",\"{}\"", text(5, TURN_BYTES)));
+    let begin = || Mutex::new((0, Bytes::from_static(b"[]")));
+    let threads: Threads = Arc::new((0..tasks).map(|_| begin()).collect());
+    let ours = Ours { checkpoints, threads, task: 0, work: Work::Turn(turn.clone()) };
+    let connection = ground.plain().await?;
+    let plain = Plain { connection, state: turn, key: String::new(), work: Work::Turn(Bytes::new()) };
+    let case = format!("put a turn of 1 KB, {tasks} tasks");
+    pace.rates(case, "APPEND of the turn", tasks, &ours, &plain).await
+}
+
+/// Gets by an instance that has nothing at hand, of a different thread each time.
+async fn cold_gets(pace: Pace, tasks: usize) -> Outcome<Figure> {
+    let ground = Ground::start(false)?;
+    let state = Bytes::from(text(7, 4_000));
+    let writer = ground.warm().await?;
+    let connection = ground.plain().await?;
+    let plain = |work| Plain {
+        connection: connection.clone(),
+        state: state.clone(),
+        key: String::new(),
+        work,
+    };
+    for number in 0..COLD_THREADS {
+        writer.put_checkpoint(put(&thread(number), 0, "state", state.clone())?).await?;
+        plain(Work::Put).for_task(number).call(0).await?;
+    }
+    drop(writer);
+    let cold: Arc<dyn Checkpointer> = Arc::new(ground.forgetful(COLD_CACHE_BYTES).await?);
+    let next = Arc::new(AtomicUsize::new(0));
+    let (ours, next_plain) = (Arc::clone(&next), Arc::new(AtomicUsize::new(0)));
+    let threads: Threads = Arc::new(Vec::new());
+    let this = Ours { checkpoints: cold, threads, task: 0, work: Work::ColdGet(ours) };
+    let that = plain(Work::ColdGet(next_plain));
+    let case = format!("get 4 KB with nothing at hand, {tasks} tasks");
+    pace.rates(case, "GET of the whole", tasks, &this, &that).await
 }
 
 /// Puts the first state of each task, on both sides.
@@ -75,10 +127,19 @@ fn thread(task: usize) -> String {
     format!("task-{task}")
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Work {
     Put,
     Get,
+    /// One turn more.
+    Turn(Bytes),
+    /// The next thread of all.
+    ColdGet(Arc<AtomicUsize>),
+}
+
+/// The next of the threads that are read one after the other.
+fn next_cold(next: &AtomicUsize) -> usize {
+    next.fetch_add(1, Ordering::Relaxed) % COLD_THREADS
 }
 
 /// The next step of the thread of each task, and its state.
@@ -100,7 +161,22 @@ impl Caller for Ours {
 
     async fn call(&mut self, _number: usize) -> Outcome<()> {
         let thread = thread(self.task);
-        match self.work {
+        match &self.work {
+            Work::ColdGet(next) => {
+                let latest = self.checkpoints.latest(self::thread(next_cold(next))).await?;
+                latest.ok_or("a thread is missing")?;
+            }
+            Work::Turn(turn) => {
+                let place = self.threads.get(self.task).ok_or("no such task")?;
+                let next = {
+                    let mut place = place.lock();
+                    let (step, list) = &mut *place;
+                    *list = longer(list, turn);
+                    *step += 1;
+                    put(&thread, *step - 1, "messages", list.clone())?
+                };
+                self.checkpoints.put_checkpoint(next).await?;
+            }
             Work::Put => {
                 let place = self.threads.get(self.task).ok_or("no such task")?;
                 let next = {
@@ -119,6 +195,15 @@ impl Caller for Ours {
         }
         Ok(())
     }
+}
+
+/// A list with one turn more, or with that alone.
+fn longer(list: &Bytes, turn: &Bytes) -> Bytes {
+    let before = list.strip_suffix(b"]").filter(|before| before.len() < LIST_BYTES_MAX);
+    let before = before.unwrap_or(b"[");
+    // The turn begins with the comma after the one before.
+    let turn = if before.len() > 1 { turn.as_ref() } else { turn.get(1..).unwrap_or_default() };
+    [before, turn, b"]"].concat().into()
 }
 
 /// The state after one more step.
@@ -147,7 +232,19 @@ impl Caller for Plain {
     }
 
     async fn call(&mut self, number: usize) -> Outcome<()> {
-        match self.work {
+        match &self.work {
+            Work::Turn(_) => {
+                let mut command = redis::cmd("APPEND");
+                command.arg(&self.key).arg(self.state.as_ref());
+                command.query_async::<()>(&mut self.connection).await?;
+            }
+            Work::ColdGet(next) => {
+                let mut command = redis::cmd("GET");
+                let key = format!("plain-{}", next_cold(next));
+                let found: Option<Vec<u8>> =
+                    command.arg(key).query_async(&mut self.connection).await?;
+                found.ok_or("a key is missing")?;
+            }
             Work::Put => {
                 // The same work of making the next state.
                 self.state = changed(&self.state, number);

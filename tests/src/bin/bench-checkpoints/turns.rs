@@ -18,46 +18,63 @@ const BYTES_MAX: f64 = 500_000.0;
 const SHORT_BYTES: usize = 40;
 const LONG: [usize; 5] = [50, 200, 500, 2_000, 5_000];
 
+/// The lengths for turns of 1 KB, of which each step sends all.
+const LONG_OF_LARGE: usize = 4;
+
 pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
     let conversation = turns(TURNS, TURN_BYTES);
     let ground = Ground::start(false)?;
     let grown = grown(&ground, &conversation).await?;
-    let mut figures = vec![
-        Figure::costs(
-            "Redis, 200 turns of 1 KB".into(),
-            "bytes",
-            "the limit",
-            &[(grown, BYTES_MAX)],
-        )
-        .with_goal(1.0),
-    ];
-    let longest = if pace.quick { 4 } else { LONG.len() };
-    let (mut redis, mut file) =
-        (Curve::new("Redis used_memory", Vec::new()), Curve::new("file on disk", Vec::new()));
-    for count in LONG.into_iter().take(longest) {
-        let conversation = turns(count, SHORT_BYTES);
-        let each = number(count);
-        let ground = Ground::start(false)?;
-        redis.points.push((each, self::grown(&ground, &conversation).await? / each));
-        file.points.push((each, in_a_file(&conversation).await? / each));
-    }
-    let at = |turns: usize| {
-        redis.points.iter().find(|(count, _)| *count >= number(turns)).map_or(0.0, |point| point.1)
+    let (file, empty) = (in_a_file(&conversation).await?, in_a_file(&turns(0, 0)).await?);
+    let limited = |case: &str, bytes: f64| {
+        Figure::costs(case.to_owned(), "bytes", "the limit", &[(bytes, BYTES_MAX)])
     };
-    let (short, long) = (at(500), redis.points.last().map_or(0.0, |point| point.1));
-    let case =
-        format!("Redis, a turn of {SHORT_BYTES} B among {}", LONG.get(longest - 1).unwrap_or(&0));
-    // Flat: a turn of a thread ten times as long costs at most a fifth more.
-    figures
-        .push(Figure::costs(case, "bytes", "a turn among 500", &[(long, short)]).with_goal(0.83));
-    for curve in [&redis, &file] {
-        let slope = curve.slope().map_or_else(String::new, |slope| format!("{slope:.2}"));
-        say(format_args!("{}: bytes a turn grow with slope {slope} (0 is flat)", curve.name));
+    let mut figures = vec![
+        limited("Redis, 200 turns of 1 KB", grown).with_goal(1.0),
+        limited("file store, 200 turns of 1 KB, as it comes", file).with_goal(1.0),
+        limited("file store, 200 turns of 1 KB, less an empty one", file - empty),
+    ];
+    let longest = if pace.quick { LONG.len() - 1 } else { LONG.len() };
+    let mut curves = Vec::new();
+    for (bytes, most) in [(SHORT_BYTES, longest), (TURN_BYTES, longest.min(LONG_OF_LARGE))] {
+        let counts = LONG.get(..most).unwrap_or_default();
+        let [redis, file] = curves_of(bytes, counts).await?;
+        for (name, curve) in [("Redis", &redis), ("file store", &file)] {
+            let (short, long) = (at(curve, 500), curve.points.last().map_or(0.0, |point| point.1));
+            let among = counts.last().unwrap_or(&0);
+            let case = format!("{name}, a turn of {bytes} B among {among}");
+            let figure = Figure::costs(case, "bytes", "a turn among 500", &[(long, short)]);
+            // Flat: a turn of a thread ten times as long costs at most a fifth more.
+            figures.push(if name == "Redis" { figure.with_goal(0.83) } else { figure });
+            let slope = curve.slope().map_or_else(String::new, |slope| format!("{slope:.2}"));
+            say(format_args!("{}: bytes a turn grow with slope {slope} (0 is flat)", curve.name));
+        }
+        curves.extend([redis, file]);
     }
     let svg = bench::folder().join("checkpoints-growth-turns.svg");
-    bench::curves(&svg, "Checkpoints", "turns of the thread", "bytes a turn", &[redis, file])?;
+    bench::curves(&svg, "Checkpoints", "turns of the thread", "bytes a turn", &curves)?;
     say(format_args!("written: {}", svg.display()));
     Ok(figures)
+}
+
+/// What a turn of so many bytes costs in threads of these lengths, on a server and in a file.
+async fn curves_of(bytes: usize, counts: &[usize]) -> Outcome<[Curve; 2]> {
+    let mut redis = Curve::new(format!("Redis used_memory, {bytes} B"), Vec::new());
+    let mut file = Curve::new(format!("file on disk, {bytes} B"), Vec::new());
+    for count in counts {
+        let conversation = turns(*count, bytes);
+        let each = number(*count);
+        let ground = Ground::start(false)?;
+        redis.points.push((each, grown(&ground, &conversation).await? / each));
+        file.points.push((each, in_a_file(&conversation).await? / each));
+    }
+    Ok([redis, file])
+}
+
+/// What a turn costs in a thread of so many.
+fn at(curve: &Curve, turns: usize) -> f64 {
+    let mut points = curve.points.iter();
+    points.find(|(count, _)| *count >= number(turns)).map_or(0.0, |point| point.1)
 }
 
 fn turns(count: usize, bytes: usize) -> Conversation {
