@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use state_checkpoint::{BackendThreads, Checkpoints, Thread};
+use state_checkpoint::{BackendThreads, CheckpointOptions, Checkpoints, Thread};
 use state_core::checkpoint::Ownership;
-use state_core::{BoxFuture, Clock, ErrorKind, Lease, LeaseOptions, Leases, Namespace, Result};
+use state_core::{
+    BoxFuture, Clock, ErrorKind, Lease, LeaseOptions, Leases, Namespace, Result, StateBackend,
+};
 use state_local::MemoryStore;
 
 const THREAD: &str = "job";
@@ -28,7 +30,10 @@ struct Position {
     by: String,
 }
 
-/// One worker. Each has connections of its own; here, they share a store.
+/// Opens a namespace of the store that all workers share, each for itself.
+type Open<'a> = &'a dyn Fn(Namespace) -> Result<Arc<dyn StateBackend>>;
+
+/// One worker, with instances of its own: what it knows, it knows from the store.
 struct Worker {
     name: &'static str,
     leases: Leases,
@@ -36,11 +41,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(name: &'static str, store: &MemoryStore, clock: &Arc<dyn Clock>) -> Result<Self> {
+    fn new(name: &'static str, open: Open<'_>, clock: &Arc<dyn Clock>) -> Result<Self> {
         let spawn = |task: BoxFuture<'static, ()>| drop(tokio::spawn(task));
-        let leases = Arc::new(store.open(Namespace::new("leases")?)?);
+        let leases = open(Namespace::new("leases")?)?;
         let leases = Leases::new(leases, Arc::clone(clock), Arc::new(spawn));
-        let checkpoints = Checkpoints::open(store.open(Namespace::new("work")?)?)?;
+        let work = open(Namespace::new("work")?)?;
+        let checkpoints = Checkpoints::open_with(work, CheckpointOptions::new())?;
         Ok(Self { name, leases, checkpoints })
     }
 
@@ -63,12 +69,11 @@ impl Worker {
 
 /// A leader works, is paused, and wakes up too late; `pause` lets its lease run out.
 async fn tell(
-    store: &MemoryStore,
+    open: Open<'_>,
     clock: &Arc<dyn Clock>,
     pause: impl AsyncFnOnce(),
 ) -> Result<Vec<String>> {
-    let (first, second) =
-        (Worker::new("first", store, clock)?, Worker::new("second", store, clock)?);
+    let (first, second) = (Worker::new("first", open, clock)?, Worker::new("second", open, clock)?);
     let mut told = Vec::new();
     let Some(old) = first.lead().await? else { return Ok(told) };
     told.push(format!("first leads under token {}: {:?}", old.token(), first.work(&old).await?));
@@ -93,7 +98,8 @@ async fn main() -> Result<()> {
     let hands = state_core::ManualClock::new();
     let clock: Arc<dyn Clock> = Arc::new(hands.clone());
     let store = MemoryStore::builder().clock(hands.clone()).build();
-    for line in tell(&store, &clock, async || hands.advance(LEASE * 2)).await? {
+    let open = |namespace| Ok(Arc::new(store.open(namespace)?) as Arc<dyn StateBackend>);
+    for line in tell(&open, &clock, async || hands.advance(LEASE * 2)).await? {
         println!("{line}");
     }
     Ok(())
@@ -102,22 +108,38 @@ async fn main() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use state_core::ManualClock;
+    use state_local::FileStore;
 
     use super::*;
 
     #[tokio::test]
     async fn a_late_leader_is_refused() {
         let hands = ManualClock::new();
-        let clock: Arc<dyn Clock> = Arc::new(hands.clone());
         let store = MemoryStore::builder().clock(hands.clone()).build();
-        let told = tell(&store, &clock, async || hands.advance(LEASE * 2)).await.unwrap();
+        let open = |namespace| Ok(Arc::new(store.open(namespace)?) as Arc<dyn StateBackend>);
+        refused(&open, hands).await;
+    }
+
+    #[tokio::test]
+    async fn a_late_leader_is_refused_by_a_file() {
+        let hands = ManualClock::new();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let store = FileStore::builder().clock(hands.clone()).open(path).await.unwrap();
+        let open = |namespace| Ok(Arc::new(store.open(namespace)?) as Arc<dyn StateBackend>);
+        refused(&open, hands).await;
+    }
+
+    async fn refused(open: Open<'_>, hands: ManualClock) {
+        let clock: Arc<dyn Clock> = Arc::new(hands.clone());
+        let told = tell(open, &clock, async || hands.advance(LEASE * 2)).await.unwrap();
         let said = |line: usize, text: &str| assert!(told[line].contains(text), "{told:#?}");
         said(0, r#"items: 1, by: "first""#);
         said(1, "meanwhile: false");
         said(2, r#"items: 2, by: "second""#);
         said(3, "refused: true");
         said(4, r#"items: 3, by: "second""#);
-        let checkpoints = Worker::new("third", &store, &clock).unwrap().checkpoints;
+        let checkpoints = Worker::new("third", open, &clock).unwrap().checkpoints;
         let steps = checkpoints.thread::<Position>(THREAD);
         let steps: Vec<_> = futures_util::TryStreamExt::try_collect(steps.history()).await.unwrap();
         assert_eq!(steps.len(), 3, "the refused write left something behind");

@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use state_core::{
-    Acks, AcksReached, BackendInfo, Capabilities, Capability, ClearOptions, Consistency,
-    CountOptions, DeleteOptions, Deleted, Entry, Error, Expiry, Fence, GetOptions, HashStore,
-    Health, IncrementOptions, Incremented, Key, LeaseStore, LifetimeOn, Limits, ListOptions,
-    MemoryUsage, Meta, Namespace, OpId, Operation, Page, Precondition, PutOptions, Result,
-    SnapshotOptions, SnapshotRecord, StateBackend, Stats, TouchOptions, Transact, Watch, WriteOp,
+    Acks, BackendInfo, Capabilities, Capability, ClearOptions, Consistency, CountOptions,
+    DeleteOptions, Deleted, Entry, Error, Expiry, Fence, GetOptions, HashStore, Health,
+    IncrementOptions, Incremented, Key, LeaseStore, Limits, ListOptions, MemoryUsage, Meta,
+    Namespace, OpId, Operation, Page, Precondition, PutOptions, Result, SnapshotOptions,
+    SnapshotRecord, StateBackend, Stats, Timestamp, TouchOptions, Transact, Watch, WriteOp,
     WriteOutcome, Written,
 };
 
 use crate::counted::Counters;
+use crate::effects;
 use crate::page;
 use crate::record;
 use crate::store::{MapStore, View};
@@ -33,8 +34,16 @@ impl MapBackend {
         Self { store, namespace, counters: Counters::default() }
     }
 
-    fn lock(&self) -> View<'_> {
+    pub(crate) fn lock(&self) -> View<'_> {
         self.store.lock(&self.namespace)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
+    pub(crate) fn count<T>(&self, operation: Operation, answer: Result<T>) -> Result<T> {
+        self.counters.count(operation, answer, |_, _| ())
     }
 
     fn read(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
@@ -64,11 +73,7 @@ impl MapBackend {
         LIMITS.check_value(&value)?;
         Limits::check_expiry(options.expiry, self.store.now())?;
         refuse(options.acks, options.fence.as_ref(), options.op_id)?;
-        let mut view = self.lock();
-        view.check(key, options.precondition)?;
-        let current = view.find(key).and_then(|record| record.deadline);
-        let deadline = record::deadline(options.expiry, current, view.now)?;
-        Ok(Written::new(view.store(key, value, deadline), AcksReached::PRIMARY))
+        effects::put(&mut self.lock(), key, value, options)
     }
 
     fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {
@@ -77,30 +82,14 @@ impl MapBackend {
             return Err(Error::invalid("a delete cannot need an absent entry"));
         }
         refuse(options.acks, options.fence.as_ref(), options.op_id)?;
-        let mut view = self.lock();
-        view.check(key, options.precondition)?;
-        let removed = view.remove(key);
-        let existed = removed.is_some();
-        let previous = removed.filter(|_| options.return_value);
-        let previous = previous.map(|record| record.to_entry(view.now));
-        Ok(Deleted::new(existed, previous, AcksReached::PRIMARY))
+        effects::delete(&mut self.lock(), key, options)
     }
 
     fn increment(&self, key: &Key, by: i64, options: &IncrementOptions) -> Result<Incremented> {
         LIMITS.check_key(key)?;
         Limits::check_expiry(options.expiry, self.store.now())?;
         refuse(options.acks, options.fence.as_ref(), options.op_id)?;
-        let mut view = self.lock();
-        let seen = view.find(key);
-        let number = seen.map_or(Some(0), |record| number(&record.value));
-        let number = number.ok_or_else(|| Error::invalid("the entry is not a number"))?;
-        let sum = number.checked_add(by).ok_or_else(|| Error::invalid("the sum is too large"))?;
-        let current = seen.and_then(|record| record.deadline);
-        let keeps = seen.is_some() && options.lifetime_on == LifetimeOn::Create;
-        let expiry = if keeps { Expiry::Keep } else { options.expiry };
-        let deadline = record::deadline(expiry, current, view.now)?;
-        let version = view.store(key, sum.to_string().into(), deadline);
-        Ok(Incremented::new(sum, version, AcksReached::PRIMARY))
+        effects::increment(&mut self.lock(), key, by, options)
     }
 
     fn touch(&self, key: &Key, options: &TouchOptions) -> Result<bool> {
@@ -182,6 +171,7 @@ impl StateBackend for MapBackend {
         Capabilities::none()
             .with(Capability::Expiry)
             .with(Capability::OrderedList)
+            .with(Capability::Transact)
             .with_limits(LIMITS)
     }
 
@@ -281,7 +271,7 @@ impl StateBackend for MapBackend {
     }
 
     fn as_transact(&self) -> Option<&dyn Transact> {
-        None
+        Some(self)
     }
 
     fn as_watch(&self) -> Option<&dyn Watch> {
@@ -294,7 +284,7 @@ impl StateBackend for MapBackend {
 }
 
 /// Refuses what this backend does not offer, before anything is read or written.
-fn refuse(acks: Acks, fence: Option<&Fence>, op_id: Option<OpId>) -> Result<()> {
+pub(crate) fn refuse(acks: Acks, fence: Option<&Fence>, op_id: Option<OpId>) -> Result<()> {
     if !matches!(acks, Acks::Primary | Acks::Replicas(0)) {
         return Err(Error::unsupported("an acknowledgement beyond the primary's"));
     }
@@ -312,11 +302,4 @@ fn check_touch(expiry: Expiry, store: &MapStore) -> Result<()> {
         return Err(Error::invalid("a touch that keeps the lifetime changes nothing"));
     }
     Limits::check_expiry(expiry, store.now())
-}
-
-/// The number that a value is: an optional `-` and digits, written in the one usual way.
-fn number(value: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(value).ok()?;
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
 }

@@ -1,7 +1,7 @@
 //! A backend as somebody else would write it: a sorted map behind one lock.
 //!
-//! It keeps the mandatory part of the contract and lifetimes, offers no role, and refuses the
-//! rest. `tests/conformance.rs` proves it. The guide is `docs/guides/writing-a-backend.md`.
+//! It keeps the mandatory part of the contract, lifetimes and transactions, and refuses the rest; so
+//! it holds threads of checkpoints, too. `tests/conformance.rs` and `tests/threads.rs` prove it. The guide is `docs/guides/writing-a-backend.md`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -19,8 +19,10 @@
 
 mod backend;
 mod counted;
+mod effects;
 mod page;
 mod record;
 mod store;
+mod transact;
 
 pub use store::MapStore;
