@@ -32,6 +32,11 @@ pub(crate) fn count(output: &Output, what: &'static str) -> ProgressBar {
     styled(output, ProgressBar::no_length(), what, "{msg} {human_pos} {per_sec}")
 }
 
+/// Something that goes on, of which nothing can be counted.
+pub(crate) fn waiting(output: &Output, what: &'static str) -> ProgressBar {
+    styled(output, ProgressBar::no_length(), what, "{spinner} {msg} {elapsed}")
+}
+
 fn styled(
     output: &Output,
     bar: ProgressBar,

@@ -21,10 +21,13 @@ use crate::progress;
 /// Write threads as JSON lines, one checkpoint per line, with everything
 ///
 /// A line holds the whole state, so that other programs can read it on its own: a long thread
-/// takes many times what it takes in the store. `zstd --long` makes that up; to move a namespace
-/// between stores as it is, `statectl snapshot` is smaller. Checkpoints stand oldest first, and
-/// the last line says how many there are. docs/wire-format.md describes the lines. How long a
-/// thread lives, and writes beside checkpoints that were never put, are not in them.
+/// takes many times what it takes in the store, and `zstd --long` makes that up. This is how threads
+/// get from one store to another: a `statectl snapshot` of a server holds none, and in one of a
+/// file they are rows that a server does not know. Checkpoints stand oldest first, and the last line
+/// says how many there are. docs/wire-format.md describes the lines. How long a thread lives, writes
+/// beside checkpoints that were never put, and what a pruning has left out of sight are not in them:
+/// the history of a channel that is rebuilt from writes begins at the oldest checkpoint that is
+/// shown.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -10,6 +10,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
 use crate::output::counted;
+use crate::progress;
 
 /// Make another thread out of a checkpoint and what it descends from
 ///
@@ -47,14 +48,16 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let Some(tuple) = line.find(&arguments.at, &*store, context).await? else {
         return line.absent(Some(&arguments.at), context);
     };
-    let checkpoints =
-        store.fork(&tuple.reference, to.as_str()).await.map_err(|error| match error.kind() {
-            ErrorKind::Conflict => advise(
-                error,
-                format!("name another thread, or remove that one: `statectl rm {}`", arguments.to),
-            ),
-            _ => error.into(),
-        })?;
+    let bar = progress::waiting(&context.output, "copying");
+    let forked = store.fork(&tuple.reference, to.as_str()).await;
+    bar.finish_and_clear();
+    let checkpoints = forked.map_err(|error| match error.kind() {
+        ErrorKind::Conflict => advise(
+            error,
+            format!("name another thread, or remove that one: `statectl rm {}`", arguments.to),
+        ),
+        _ => error.into(),
+    })?;
     if checkpoints == 0 {
         return line.absent(Some(&arguments.at), context);
     }

@@ -8,6 +8,7 @@ use crate::checkpoint::{Head, Line, MostArguments, ThreadArguments};
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text;
+use crate::progress;
 use crate::table::{Column, Table};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -75,21 +76,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let mut rows = Vec::new();
     let mut seen = 0;
     let mut more = false;
+    let bar = progress::count(&context.output, "checkpoints");
     while let Some(step) = walk.step().await? {
         more = seen == limit;
         if more {
             break;
         }
         seen += 1;
+        bar.inc(1);
         if context.output.json {
             context.output.json(&document(&step))?;
             continue;
         }
         rows.push(row(&step));
         if rows.len() == TABLE_ROWS_MAX {
-            show(&mut rows, context)?;
+            bar.suspend(|| show(&mut rows, context))?;
         }
     }
+    bar.finish_and_clear();
     if seen == 0 {
         return line.absent(None, context);
     }

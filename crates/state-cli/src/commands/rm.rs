@@ -9,10 +9,15 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
 use crate::output::counted;
+use crate::progress;
+use crate::table::{Column, Table};
+
+const COLUMNS: [Column; 2] = [Column::wraps("THREAD", 40), Column::whole("STATE")];
 
 /// Remove threads with everything that belongs to them
 ///
-/// Asks first. Prints how many of them there were; exit code 1 when there was none of them.
+/// Asks first. Tells of each whether it was there, and how many were; exit code 1 when there was
+/// none of them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,19 +61,24 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         }
     }
     let mut lines = Vec::with_capacity(threads.len());
+    let bar = progress::records(&context.output, "remove", threads.len() as u64);
     for thread in &threads {
         let existed = store.delete_thread(thread.clone()).await?;
         lines.push(Line { thread: thread.as_str(), existed });
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     let removed = lines.iter().map(|line| u64::from(line.existed)).sum();
     if context.output.json {
         context.output.json(&Document { removed, threads: lines })?;
     } else {
-        for line in lines.iter().filter(|line| !line.existed) {
-            let thread = show_name(line.thread);
-            context.output.note(format_args!("there is no thread `{thread}` here"));
+        let mut table = Table::new(&COLUMNS);
+        for line in &lines {
+            let told = if line.existed { "removed" } else { "was not there" };
+            table.add([show_name(line.thread), told.to_owned()]);
         }
-        context.output.line(removed)?;
+        context.output.table(&table)?;
+        context.output.line(format_args!("removed {}", counted(removed, "thread")))?;
     }
     Ok(if removed > 0 { Answer::Yes } else { Answer::No })
 }
