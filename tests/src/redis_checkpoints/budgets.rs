@@ -17,6 +17,7 @@ const THREAD: &str = "budget";
 #[derive(Debug, Eq, PartialEq)]
 struct Costs {
     put: u64,
+    put_cold: u64,
     writes: u64,
     get_known: u64,
     get_cold: u64,
@@ -38,6 +39,7 @@ pub(super) fn flat(stage: &Stage) -> Result<(), Failed> {
         let long = costs(stage, &store, "long", 2_000).await?;
         let wanted = Costs {
             put: 1,
+            put_cold: 2,
             writes: 1,
             get_known: 1,
             get_cold: 1,
@@ -149,8 +151,12 @@ async fn costs(
         found.value("messages").map(|value| value.bytes().to_vec()),
         Some(list.clone().into())
     );
+    let cold = open(store, namespace)?;
+    let next = turn(THREAD, turns + 1, &mut list, "by somebody else");
+    let put_cold = trips(stage, cold.put_checkpoint(next)).await?;
+    writer.latest(THREAD).await?.ok_or("it is there")?;
     let mut runs = Vec::new();
-    for number in [turns + 1, turns + 2] {
+    for number in [turns + 2, turns + 3] {
         let mut next = turn(THREAD, number, &mut list, "in a run");
         next.metadata = next.metadata.with("run_id", "run");
         runs.push(trips(stage, writer.put_checkpoint(next)).await?);
@@ -162,6 +168,7 @@ async fn costs(
     let delete_absent = trips(stage, writer.delete_thread("made")).await?;
     Ok(Costs {
         put,
+        put_cold,
         writes: wrote,
         get_known,
         get_cold,
