@@ -16,6 +16,7 @@ mod remove;
 mod rows;
 mod sweep;
 mod threads;
+mod touch;
 mod values;
 mod watch;
 mod writes;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use state_core::checkpoint::{
-    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
+    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
 };
 use state_core::{
     Acks, BackendInfo, BoxStream, Capability, Consistency, Error, ErrorKind, GetOptions, Key,
@@ -262,6 +263,10 @@ impl ThreadStore for BackendThreads {
 
     async fn drop_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()> {
         self.delete_empty(thread, acks).await
+    }
+
+    async fn touch(&self, touch: &TouchThread) -> Result<bool> {
+        self.touch_head(touch).await
     }
 
     async fn delete(&self, delete: &DeleteThread) -> Result<Option<u64>> {

@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 use state_core::checkpoint::{
-    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
+    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
 };
 use state_core::{Acks, BackendInfo, BoxStream, Page, Result};
 
@@ -96,6 +96,10 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
     /// Copies a thread and returns how many checkpoints the copy has; `None` when there is no
     /// such thread.
     async fn copy(&self, copy: &CopyThread) -> Result<Option<u64>>;
+
+    /// Sets the lifetime of a thread, and whose it is; whether there is such a thread. Not a change
+    /// that those who follow the thread are told.
+    async fn touch(&self, touch: &TouchThread) -> Result<bool>;
 
     /// Deletes a thread with everything that belongs to it, and returns how many checkpoints it
     /// showed; `None` when there was no such thread.

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use state_core::checkpoint::{
     Checkpoint, CheckpointId, CheckpointRef, CheckpointTuple, Checkpointer, CheckpointerExt,
     ListCheckpoints, Metadata, Ownership, Payload, PutCheckpoint, ThreadId, ThreadLifetime,
+    TouchThread,
 };
 use state_core::{BoxStream, Error, ErrorKind, Result};
 
@@ -232,6 +233,19 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
         self
     }
 
+    /// Takes the thread over for the holder of a lease that [`with_ownership`](Self::with_ownership)
+    /// names: from then on who held it before gets `Fenced`, so that what is loaded next stays the
+    /// latest until this one saves. Returns whether there is such a thread; one that is absent is
+    /// not made, and nothing is remembered of it.
+    ///
+    /// # Errors
+    /// `Fenced` for a stale holder, `Invalid` with [`Ownership::ParentIsLatest`].
+    pub async fn claim(&self) -> Result<bool> {
+        let touch = TouchThread::new(self.id.clone());
+        let touch = touch.with_ownership(self.saving.ownership.clone());
+        self.threads.checkpoints.touch_thread(touch).await
+    }
+
     /// Saves a state as the latest, and returns the id of its checkpoint.
     ///
     /// # Errors
@@ -262,8 +276,9 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
     /// Changes the latest state, or the default one, and saves it; asks `change` anew when
     /// another was faster, so that no change is lost. Returns the state that was saved.
     ///
-    /// The holder of a lease is alone with the thread, and so it must make one update after the
-    /// other: a put asks either for its token or for the latest parent.
+    /// The holder of a lease is alone with the thread once it has [claimed](Self::claim) it, and so
+    /// it must make one update after the other: a put asks either for its token or for the latest
+    /// parent.
     ///
     /// # Errors
     /// As [`save`](Self::save); `Conflict` when others were faster 100 times.

@@ -48,6 +48,6 @@ pub use prune::{PruneOptions, PruneReport, Retention};
 pub use put::{PutCheckpoint, PutReceipt, PutWrites, WritesReceipt};
 pub use record::{Checkpoint, CheckpointTuple};
 pub use scalar::Scalar;
-pub use thread::{CopyOptions, DeleteThread, ThreadLifetime, ThreadSummary};
+pub use thread::{CopyOptions, DeleteThread, ThreadLifetime, ThreadSummary, TouchThread};
 pub use version::ChannelVersion;
 pub use write::{PendingWrite, WriteIndex};

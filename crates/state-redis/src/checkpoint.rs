@@ -18,6 +18,7 @@ mod remove;
 mod runs;
 mod scripts;
 mod sweep;
+mod touch;
 mod values;
 mod watch;
 mod writes;
@@ -31,7 +32,7 @@ use state_checkpoint::{
     ReadPage, RecordPage, Remove, Removed, ThreadStore, Values, Want, WritesAppended, WritesPage,
 };
 use state_core::checkpoint::{
-    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
+    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
 };
 use state_core::{Acks, BackendInfo, BoxStream, Namespace, Page, Result};
 
@@ -165,6 +166,10 @@ impl ThreadStore for RedisThreads {
     async fn drop_empty(&self, thread: &ThreadId, acks: Acks) -> Result<()> {
         let delete = DeleteThread::new(thread.clone()).with_acks(acks);
         self.inner.delete_if(&delete, true).await.map(drop)
+    }
+
+    async fn touch(&self, touch: &TouchThread) -> Result<bool> {
+        self.inner.touch_thread(touch).await
     }
 
     async fn delete(&self, delete: &DeleteThread) -> Result<Option<u64>> {

@@ -59,6 +59,8 @@ impl Worker {
     async fn work(&self, lease: &Lease) -> Result<Position> {
         let whose = Ownership::Holder(lease.fence());
         let job: Thread<Position> = self.checkpoints.thread(THREAD).with_ownership(whose);
+        // A read raises no mark: who claims the thread first reads what stays the latest.
+        job.claim().await?;
         let mut position = job.load().await?.unwrap_or_default();
         position.items += 1;
         self.name.clone_into(&mut position.by);

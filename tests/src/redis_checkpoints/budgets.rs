@@ -5,6 +5,7 @@ use state_checkpoint::{CheckpointOptions, Checkpoints};
 use state_core::Namespace;
 use state_core::checkpoint::{
     Checkpointer, CheckpointerExt, GetCheckpoint, HistoryOptions, ListCheckpoints, PutWrites,
+    TouchThread,
 };
 use state_redis::{RedisStore, RedisThreads};
 
@@ -18,6 +19,7 @@ const THREAD: &str = "budget";
 struct Costs {
     put: u64,
     put_cold: u64,
+    touch: u64,
     writes: u64,
     get_known: u64,
     get_cold: u64,
@@ -40,6 +42,7 @@ pub(super) fn flat(stage: &Stage) -> Result<(), Failed> {
         let wanted = Costs {
             put: 1,
             put_cold: 2,
+            touch: 1,
             writes: 1,
             get_known: 1,
             get_cold: 1,
@@ -155,6 +158,8 @@ async fn costs(
     let next = turn(THREAD, turns + 1, &mut list, "by somebody else");
     let put_cold = trips(stage, cold.put_checkpoint(next)).await?;
     writer.latest(THREAD).await?.ok_or("it is there")?;
+    writer.touch_thread(TouchThread::new(THREAD)).await?;
+    let touch = trips(stage, writer.touch_thread(TouchThread::new(THREAD))).await?;
     let mut runs = Vec::new();
     for number in [turns + 2, turns + 3] {
         let mut next = turn(THREAD, number, &mut list, "in a run");
@@ -169,6 +174,7 @@ async fn costs(
     Ok(Costs {
         put,
         put_cold,
+        touch,
         writes: wrote,
         get_known,
         get_cold,

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use state_core::checkpoint::{
     ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
     GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
-    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, WritesReceipt,
+    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
+    WritesReceipt,
 };
 use state_core::{BackendInfo, BoxStream, Page, Result};
 
@@ -58,6 +59,15 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
             self.store.threads(&list).await
         };
         done.await.map_err(|error| error.with_op("list_threads"))
+    }
+
+    async fn touch_thread(&self, touch: TouchThread) -> Result<bool> {
+        let checked = self.limits.check_touch(&touch).and_then(|()| self.offers_touch(&touch));
+        let done = async {
+            checked?;
+            self.store.touch(&touch).await
+        };
+        done.await.map_err(|error| error.with_op("touch_thread"))
     }
 
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool> {

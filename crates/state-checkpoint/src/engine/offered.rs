@@ -2,7 +2,7 @@
 
 use state_core::checkpoint::{
     CopyOptions, DeleteThread, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention,
-    ThreadLifetime,
+    ThreadLifetime, TouchThread,
 };
 use state_core::{Acks, Consistency, Error, Result};
 
@@ -21,6 +21,10 @@ impl<S: ThreadStore> Checkpoints<S> {
     pub(super) fn offers_delete(&self, delete: &DeleteThread) -> Result<()> {
         let lifetime = delete.tombstone.map_or(ThreadLifetime::Keep, ThreadLifetime::After);
         self.offers_change(&delete.ownership, lifetime, delete.acks)
+    }
+
+    pub(super) fn offers_touch(&self, touch: &TouchThread) -> Result<()> {
+        self.offers_change(&touch.ownership, touch.lifetime, touch.acks)
     }
 
     pub(super) fn offers_copy(&self, options: &CopyOptions) -> Result<()> {

@@ -9,7 +9,7 @@ use state_checkpoint::{
     ThreadStore, Values, Want, WritesAppended, WritesPage, raw_segment,
 };
 use state_core::checkpoint::{
-    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary,
+    CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
 };
 use state_core::{Acks, BackendInfo, BoxStream, Error, Namespace, Page, Result};
 
@@ -159,6 +159,10 @@ impl ThreadStore for Shelf {
 
     async fn drop_empty(&self, _: &ThreadId, _: Acks) -> Result<()> {
         Ok(())
+    }
+
+    async fn touch(&self, _: &TouchThread) -> Result<bool> {
+        Ok(true)
     }
 
     async fn delete(&self, _: &DeleteThread) -> Result<Option<u64>> {

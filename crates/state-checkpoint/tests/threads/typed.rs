@@ -109,6 +109,27 @@ async fn an_owned_thread_refuses_others() {
 }
 
 #[tokio::test]
+async fn who_claims_a_thread_reads_what_stays_the_latest() {
+    let stand = stand();
+    let holder = |token| Ownership::Holder(Fence::new("lease", FenceToken::new(token)));
+    let thread = |token| stand.cold().thread::<Agent>("t").with_ownership(holder(token));
+    let (old, new) = (thread(6), thread(7));
+    assert!(!new.claim().await.unwrap(), "there is no thread yet");
+    old.save(&Agent::default()).await.unwrap();
+    assert!(new.claim().await.unwrap());
+    let mut state = new.load().await.unwrap().unwrap();
+    // The old holder wakes up between the load and the save of the new one.
+    assert_eq!(old.save(&Agent::default()).await.unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(old.claim().await.unwrap_err().kind(), ErrorKind::Fenced);
+    state.steps = 1;
+    new.save(&state).await.unwrap();
+    let history: Vec<_> = new.history().try_collect().await.unwrap();
+    assert_eq!(history.len(), 2, "nothing was put between the two");
+    let anyone = stand.cold().thread::<Agent>("t").with_ownership(Ownership::ParentIsLatest);
+    assert_eq!(anyone.claim().await.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
 async fn of_two_that_save_at_once_one_is_refused_where_branches_are() {
     let stand = stand();
     let cold = stand.cold();

@@ -369,6 +369,8 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.owner.token.stale-writes" => owner::stale_writes;
     /// A deletion or a pruning under a smaller token is refused with `Fenced` and removes nothing.
     MUST "ckpt.owner.token.stale-removal" => owner::stale_removal;
+    /// A thread that is taken over under a greater token refuses the one before from then on, with `Fenced`, before anything is put; one that is absent is not made.
+    MUST "ckpt.owner.token.claim" => owner::claim;
     /// The token that a thread has seen binds all its namespaces and no other thread.
     MUST "ckpt.owner.token.of-each-thread" => owner::of_each_thread;
     /// A put that names no owner is made, whatever token the thread has seen.
@@ -412,13 +414,15 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.life.pinned" moving time => life::pinned;
     /// A pinned thread that is given a lifetime is no longer pinned.
     MUST "ckpt.life.unpinned" moving time => life::unpinned;
+    /// The lifetime of a thread can be set alone, which changes nothing else, and makes no thread that is absent.
+    MUST "ckpt.life.touch" moving time => life::touched;
     /// A read that asks for it begins the lifetime of the thread anew.
     MUST "ckpt.life.read.refreshes" moving time => life::read_refreshes;
     /// A read that asks for it leaves the lifetime of the thread alone, and so does a listing.
     MUST "ckpt.life.read.leaves" moving time => life::read_leaves;
     /// The summary of a thread tells when it ends and whether it is pinned.
     MUST "ckpt.life.shown" => life::shown;
-    /// A lifetime of 0, under 1 ms or over 10 years is refused with `Invalid` and nothing is written, also of a copy.
+    /// A lifetime of 0, under 1 ms or over 10 years is refused with `Invalid` and nothing is written, also of a copy and where it is set alone.
     MUST "ckpt.life.bad" => life::bad;
 
     /// Each thread is listed once.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{
     ChannelHistories, CheckpointLimits, CheckpointTuple, CopyOptions, DeleteThread, GetCheckpoint,
     HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport, PutCheckpoint,
-    PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, WritesReceipt,
+    PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread, WritesReceipt,
 };
 use crate::{BackendInfo, BoxStream, Page, Result};
 
@@ -84,6 +84,16 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     ///
     /// Cancellation: dropping the future has no effect on the store.
     async fn list_threads(&self, list: ListThreads) -> Result<Page<ThreadSummary>>;
+
+    /// Sets the lifetime of a thread, and whose it is, and changes nothing else; returns whether
+    /// there is such a thread. Under the token of a holder, stale holders are refused from now on,
+    /// so that what is read afterwards is the latest until this one puts. Nobody is told.
+    ///
+    /// # Errors
+    /// `Fenced` for a stale token, and `Invalid` for a bad lifetime. Nothing is written then.
+    ///
+    /// Cancellation: dropping the future does not take it back; it is applied whole or not at all.
+    async fn touch_thread(&self, touch: TouchThread) -> Result<bool>;
 
     /// Deletes a thread with everything that belongs to it, and returns whether there was one.
     ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     ChannelVersion, CheckpointRef, CopyOptions, DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads,
     Metadata, MetadataValue, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention, Scalar,
-    ThreadId, ThreadLifetime,
+    ThreadId, ThreadLifetime, TouchThread,
 };
 use crate::{Error, Limits, Result};
 
@@ -199,6 +199,17 @@ impl CheckpointLimits {
         self.check_thread(&delete.thread)?;
         check_owner_of_all(&delete.ownership)?;
         delete.tombstone.map_or(Ok(()), Limits::check_lifetime)
+    }
+
+    /// Checks a touch.
+    ///
+    /// # Errors
+    /// As [`check_thread`](Self::check_thread); `Invalid` for a bad lifetime and for
+    /// [`Ownership::ParentIsLatest`].
+    pub fn check_touch(&self, touch: &TouchThread) -> Result<()> {
+        self.check_thread(&touch.thread)?;
+        check_owner_of_all(&touch.ownership)?;
+        check_thread_lifetime(touch.lifetime)
     }
 
     /// Checks a pruning of `threads`.

@@ -13,11 +13,11 @@ pub enum Ownership {
     /// The holder of a lease: the store keeps the greatest token that it has seen with the
     /// thread and refuses a smaller one with `Fenced`.
     ///
-    /// A thread sees a token when somebody *writes* under it: a read does not raise the mark. So a
-    /// holder whose lease has passed on can still put until the next holder has put once, and what
-    /// the next one has read before that may not be the latest any more. Who must not miss it puts
-    /// something new under the new token first, a checkpoint or a write, and reads then. Writers
-    /// that name no owner are not refused.
+    /// A thread sees a token when somebody writes under it, or takes the thread over with
+    /// [`touch_thread`](super::Checkpointer::touch_thread): a read does not raise the mark. So a
+    /// holder whose lease has passed on can still put until then, and what the next one has read
+    /// before may not be the latest any more. Who must not miss such a put takes the thread over
+    /// first, and reads then. Writers that name no owner are not refused.
     ///
     /// The marks are part of the thread: they go when it is deleted or expires, and a copy begins
     /// without any. A thread remembers the tokens of 64 leases; a 65th is refused with `TooLarge`.

@@ -1,4 +1,4 @@
-//! Threads as a whole: their lifetime, summaries, copies and ends.
+//! Threads as a whole: their lifetime, owners, summaries, copies and ends.
 
 use std::time::Duration;
 
@@ -91,6 +91,42 @@ with_methods!(DeleteThread {
     /// Sets who may delete.
     with_ownership => ownership: Ownership,
     /// Sets how safe the deletion must be.
+    with_acks => acks: Acks,
+});
+
+/// A thread whose lifetime is set, or that is taken over, without putting anything into it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TouchThread {
+    /// The thread.
+    pub thread: ThreadId,
+    /// Its lifetime from now on. Default: it stays what it is.
+    pub lifetime: ThreadLifetime,
+    /// Whose the thread is: the token of a holder is seen by the thread from now on.
+    /// `ParentIsLatest` is `Invalid` here.
+    pub ownership: Ownership,
+    /// How safe the change must be. Default: applied by the primary.
+    pub acks: Acks,
+}
+
+impl TouchThread {
+    /// Leaves `thread` as it is.
+    pub fn new(thread: impl Into<ThreadId>) -> Self {
+        Self {
+            thread: thread.into(),
+            lifetime: ThreadLifetime::Keep,
+            ownership: Ownership::Anyone,
+            acks: Acks::Primary,
+        }
+    }
+}
+
+with_methods!(TouchThread {
+    /// Sets its lifetime from now on.
+    with_lifetime => lifetime: ThreadLifetime,
+    /// Sets whose the thread is.
+    with_ownership => ownership: Ownership,
+    /// Sets how safe the change must be.
     with_acks => acks: Acks,
 });
 

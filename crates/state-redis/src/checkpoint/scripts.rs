@@ -34,6 +34,7 @@ scripts! {
     DELETE = "thread_delete", "change", "delete";
     STAGE = "thread_stage", "stage";
     SHOW = "thread_show", "change", "show";
+    TOUCH = "thread_touch", "change", "touch";
 }
 
 pub(super) static APPEND_KNOWN: Script =

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use state_core::checkpoint::{
     ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
     GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
-    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, WritesReceipt,
+    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
+    WritesReceipt,
 };
 use state_core::{BackendInfo, BoxStream, Namespace, Page, Result};
 
@@ -55,6 +56,7 @@ hooks! {
     on_get => get(GetCheckpoint) -> Option<CheckpointTuple>;
     on_list => list(ListCheckpoints) -> Page<CheckpointTuple>;
     on_threads => threads(ListThreads) -> Page<ThreadSummary>;
+    on_touch => touch(TouchThread) -> bool;
     on_delete => delete(DeleteThread) -> bool;
     on_runs => runs(Vec<String>) -> u64;
     on_copy => copy((ThreadId, ThreadId, CopyOptions)) -> u64;
@@ -83,6 +85,7 @@ asking! {
     getting: on_get(GetCheckpoint) => get_checkpoint;
     listing: on_list(ListCheckpoints) => list_checkpoints;
     deleting: on_delete(DeleteThread) => delete_thread_opts;
+    touching: on_touch(TouchThread) => touch_thread;
     rebuilding: on_history(HistoryOptions) => channel_history;
 }
 
@@ -217,6 +220,10 @@ impl Checkpointer for Mutated {
 
     async fn list_threads(&self, list: ListThreads) -> Result<Page<ThreadSummary>> {
         call!(self.threads(list) or self.model.list_threads(list))
+    }
+
+    async fn touch_thread(&self, touch: TouchThread) -> Result<bool> {
+        call!(self.touch(touch) or self.model.touch_thread(touch))
     }
 
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool> {

@@ -64,6 +64,10 @@ gallery! { checkpointers
             }
         })
     };
+    /// Taking a thread over changes nothing until the first put.
+    "ckpt.owner.token.claims-nothing" rejected by ["ckpt.owner.token.claim"] => || {
+        Hooks::default().touching(|_, touch| touch.ownership = Ownership::Anyone)
+    };
     /// A token binds all threads.
     "ckpt.owner.token.of-all" rejected by ["ckpt.owner.token.of-each-thread"] => || {
         let seen = Arc::new(Mutex::new(FenceToken::new(0)));
@@ -140,6 +144,7 @@ gallery! { checkpointers
             .putting(|_, put| put.acks = Acks::Primary)
             .writing(|_, put| put.acks = Acks::Primary)
             .deleting(|_, delete| delete.acks = Acks::Primary)
+            .touching(|_, touch| touch.acks = Acks::Primary)
             .on_copy(|model, (from, to, options)| async move {
                 model.copy_thread_opts(&from, &to, options.with_acks(Acks::Primary)).await
             })
@@ -271,6 +276,19 @@ gallery! { checkpointers
             *life = ThreadLifetime::Keep;
         }
     });
+    /// A lifetime that is set alone is not set.
+    "ckpt.life.touch.nothing" rejected by ["ckpt.life.touch"] => || {
+        Hooks::default().touching(|_, touch| touch.lifetime = ThreadLifetime::Keep)
+    };
+    /// Setting the lifetime of a thread makes it.
+    "ckpt.life.touch.makes" rejected by ["ckpt.life.touch"] => || {
+        Hooks::default().on_touch(|model, touch| async move {
+            model.with(|world, now| {
+                world.threads.entry(touch.thread.clone()).or_insert_with(|| super::model::Thread::new(now));
+            });
+            model.touch_thread(touch).await
+        })
+    };
     /// Reading never refreshes.
     "ckpt.life.read.never" rejected by ["ckpt.life.read.refreshes"] => || {
         Hooks::default().getting(|_, get| get.refresh = None)

@@ -11,7 +11,7 @@ use state_core::checkpoint::{
     ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
     GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, Ownership, PruneOptions,
     PruneReport, PutCheckpoint, PutReceipt, PutWrites, Retention, ThreadEvent, ThreadId,
-    ThreadSummary, WritesReceipt,
+    ThreadSummary, TouchThread, WritesReceipt,
 };
 use state_core::{
     Acks, BackendInfo, BoxStream, Clock, Error, ErrorKind, ManualClock, Namespace, Page, Result,
@@ -224,6 +224,14 @@ pub(super) fn list(world: &World, list: &ListCheckpoints) -> Result<Vec<Checkpoi
     Ok(all)
 }
 
+pub(super) fn touch(world: &mut World, now: Timestamp, touch: &TouchThread) -> Result<bool> {
+    check_token(world.threads.get(&touch.thread), &touch.ownership)?;
+    let Some(thread) = world.threads.get_mut(&touch.thread) else { return Ok(false) };
+    raise_token(thread, &touch.ownership);
+    thread.live(touch.lifetime, now);
+    Ok(true)
+}
+
 pub(super) fn delete(world: &mut World, now: Timestamp, delete: &DeleteThread) -> Result<bool> {
     check_token(world.threads.get(&delete.thread), &delete.ownership)?;
     let existed = world.threads.remove(&delete.thread).is_some();
@@ -362,6 +370,12 @@ impl Checkpointer for Model {
             Ok(world.threads.iter().map(|(id, thread)| thread.summary(id, now)).collect())
         })?;
         token::page_of_threads(all, &asked, limit)
+    }
+
+    async fn touch_thread(&self, asked: TouchThread) -> Result<bool> {
+        LIMITS.check_touch(&asked)?;
+        check_acks(asked.acks)?;
+        self.step(|world, now| touch(world, now, &asked))
     }
 
     async fn delete_thread_opts(&self, asked: DeleteThread) -> Result<bool> {

@@ -2,11 +2,13 @@
 
 use state_core::checkpoint::{
     Checkpointer, CheckpointerExt, CopyOptions, DeleteThread, PruneOptions, PutWrites, Retention,
+    ThreadLifetime, TouchThread,
 };
 use state_core::{Acks, ErrorKind, Outcome, Result};
 
 use super::stage::{
-    Cx, THREAD, at, id, ids, latest_id, listed, numbered, of, step, steps, write, writes_at,
+    Cx, THREAD, at, id, ids, latest_id, listed, numbered, of, step, steps, summary, write,
+    writes_at,
 };
 use crate::expect::refused;
 
@@ -17,11 +19,18 @@ enum Change {
     Writes,
     Pruning,
     Copy,
+    Touch,
     Deletion,
 }
 
-const CHANGES: [Change; 5] =
-    [Change::Put, Change::Writes, Change::Pruning, Change::Copy, Change::Deletion];
+const CHANGES: [Change; 6] = [
+    Change::Put,
+    Change::Writes,
+    Change::Pruning,
+    Change::Copy,
+    Change::Touch,
+    Change::Deletion,
+];
 
 /// More replicas than any store has.
 const TOO_MANY: Acks = Acks::Replicas(10_000);
@@ -46,6 +55,10 @@ impl Change {
                 let options = CopyOptions::new().with_acks(acks);
                 store.copy_thread_opts(&THREAD.into(), &"copy".into(), options).await.map(drop)
             }
+            Self::Touch => {
+                let touch = TouchThread::new(THREAD).with_lifetime(ThreadLifetime::Pinned);
+                store.touch_thread(touch.with_acks(acks)).await.map(drop)
+            }
             Self::Deletion => {
                 let delete = DeleteThread::new(THREAD).with_acks(acks);
                 store.delete_thread_opts(delete).await.map(drop)
@@ -60,6 +73,7 @@ impl Change {
             Self::Writes => writes_at(store, &at(THREAD, 2)).await.len() == 1,
             Self::Pruning => ids(store, of(THREAD)).await == [id(2)],
             Self::Copy => ids(store, of("copy")).await == numbered([2, 1, 0]),
+            Self::Touch => summary(store, THREAD).await.is_some_and(|summary| summary.pinned),
             Self::Deletion => ids(store, of(THREAD)).await.is_empty(),
         }
     }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use state_core::checkpoint::{
-    CheckpointerExt, CopyOptions, DeleteThread, GetCheckpoint, PutCheckpoint, PutWrites, ThreadLifetime,
+    CheckpointerExt, CopyOptions, DeleteThread, GetCheckpoint, PutCheckpoint, PutWrites,
+    ThreadLifetime, TouchThread,
 };
 use state_core::{ErrorKind, Expires, Result};
 
 use super::stage::{
-    Cx, THREAD, absent, at, bare, got, holding, id, put, put_writes, shows, step, steps, summary,
-    tuple_of, tuples_of_steps, write,
+    Cx, THREAD, absent, at, bare, got, holding, id, listed, of, put, put_writes, shows, step, steps,
+    summary, tuple_of, tuples_of_steps, write,
 };
 use crate::expect::refused;
 
@@ -131,6 +132,28 @@ pub(super) async fn unpinned(cx: Cx) {
     assert!(!alive(&cx).await, "after the lifetime that was named");
 }
 
+pub(super) async fn touched(cx: Cx) {
+    let with = |life| TouchThread::new(THREAD).with_lifetime(life);
+    let after = ThreadLifetime::After(LIFE);
+    assert!(!cx.b.touch_thread(with(after)).await.unwrap(), "there is no thread");
+    absent(&cx, THREAD, "after its lifetime was to be set").await;
+    steps(&*cx.a, THREAD, 2).await;
+    put_writes(&*cx.a, &at(THREAD, 1), [write("t", 0, "x", "v")]).await;
+    let before = listed(&*cx.a, of(THREAD)).await;
+    assert!(cx.b.touch_thread(with(ThreadLifetime::Pinned)).await.unwrap(), "there is one");
+    assert!(summary(&*cx.a, THREAD).await.unwrap().pinned, "it was pinned");
+    assert!(cx.b.touch_thread(with(after)).await.unwrap());
+    cx.advance(secs(6)).await;
+    assert!(cx.a.touch_thread(with(ThreadLifetime::Keep)).await.unwrap(), "nothing is to change");
+    cx.advance(secs(3)).await;
+    shows(&cx, THREAD, before.clone(), "1 s before the end that was set").await;
+    assert!(cx.a.touch_thread(with(after)).await.unwrap(), "begun anew");
+    cx.advance(secs(9)).await;
+    shows(&cx, THREAD, before, "1 s before the end that was set last").await;
+    cx.advance(secs(1)).await;
+    assert!(!alive(&cx).await, "at that end");
+}
+
 pub(super) async fn read_refreshes(cx: Cx) {
     put(&*cx.a, after(step(THREAD, 0), LIFE)).await;
     for by_id in [false, true] {
@@ -201,6 +224,8 @@ pub(super) async fn bad(cx: Cx) {
         let answer = cx.a.delete_thread_opts(delete).await;
         refused(answer, ErrorKind::Invalid, "a mark with a bad lifetime");
         refused(copied(&cx, life).await, ErrorKind::Invalid, "a copy of nothing with a bad one");
+        let touch = TouchThread::new(THREAD).with_lifetime(ThreadLifetime::After(life));
+        refused(cx.a.touch_thread(touch).await, ErrorKind::Invalid, "a bad lifetime set alone");
     }
     absent(&cx, THREAD, "after refused puts").await;
     steps(&*cx.b, THREAD, 1).await;

@@ -2,6 +2,7 @@
 
 use state_core::checkpoint::{
     CheckpointerExt, DeleteThread, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention,
+    TouchThread,
 };
 use state_core::{ErrorKind, Fence, FenceToken};
 
@@ -67,6 +68,26 @@ pub(super) async fn stale_removal(cx: Cx) {
     let delete = DeleteThread::new(THREAD).with_ownership(holder(8));
     assert!(cx.b.delete_thread_opts(delete).await.unwrap(), "under the same token");
     absent(&cx, THREAD, "after its holder has deleted it").await;
+}
+
+pub(super) async fn claim(cx: Cx) {
+    let under = |token| TouchThread::new(THREAD).with_ownership(holder(token));
+    assert!(!cx.b.touch_thread(under(9)).await.unwrap(), "there is no thread to take over");
+    absent(&cx, THREAD, "after it was to be taken over").await;
+    put(&*cx.a, held(0, 7)).await;
+    assert!(cx.b.touch_thread(under(8)).await.unwrap(), "there is a thread");
+    let answer = cx.a.put_checkpoint(held(1, 7)).await;
+    refused(answer, ErrorKind::Fenced, "a put of the one whom the thread was taken from");
+    for token in [7, 0] {
+        let answer = cx.a.touch_thread(under(token)).await;
+        refused(answer, ErrorKind::Fenced, "taking over under a smaller token");
+    }
+    shows(&cx, THREAD, tuples_of_steps(THREAD, 1), "after it was taken over").await;
+    put(&*cx.b, held(1, 8)).await;
+    assert!(cx.a.touch_thread(TouchThread::new(THREAD)).await.unwrap(), "under no token");
+    let bound = TouchThread::new(THREAD).with_ownership(Ownership::ParentIsLatest);
+    refused(cx.a.touch_thread(bound).await, ErrorKind::Invalid, "there is no parent");
+    shows(&cx, THREAD, tuples_of_steps(THREAD, 2), "in the end").await;
 }
 
 pub(super) async fn of_each_thread(cx: Cx) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use state_core::checkpoint::{
     CheckpointRef, CheckpointerExt, DeleteThread, HistoryOptions, ListCheckpoints, ListThreads,
-    Ownership, PruneOptions, PutWrites, Retention, ThreadLifetime,
+    Ownership, PruneOptions, PutWrites, Retention, ThreadLifetime, TouchThread,
 };
 use state_core::{Error, ErrorKind, Expires, Fence, FenceToken, PageToken, Result};
 
@@ -183,6 +183,8 @@ pub(super) async fn unreachable_writes(cx: Cx) {
         let options = PruneOptions::new(Retention::KeepLatest);
         down(&store.prune(&[THREAD.into()], options).await, "pruning");
         down(&store.delete_for_runs(&["run".to_owned()]).await, "deleting runs");
+        let touch = TouchThread::new("absent").with_lifetime(ThreadLifetime::Pinned);
+        down(&store.touch_thread(touch).await, "setting the lifetime of what is not there");
         down(&store.delete_thread("absent").await, "deleting what is not there");
     }
     cx.reach(true).await.unwrap();
