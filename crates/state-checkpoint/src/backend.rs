@@ -204,12 +204,12 @@ impl ThreadStore for BackendThreads {
     }
 
     fn check_acks(&self, acks: Acks) -> Result<()> {
-        let capabilities = self.backend.capabilities();
+        let offered = |capability| self.backend.capabilities().has(capability);
         match acks {
             Acks::Primary | Acks::Strong | Acks::Replicas(0) => Ok(()),
-            Acks::Replicas(_) if capabilities.has(Capability::AckReplicas) => Ok(()),
+            Acks::Replicas(_) if offered(Capability::AckReplicas) => Ok(()),
             Acks::Replicas(_) => Err(Error::unsupported("waiting for replicas")),
-            Acks::Fsynced if capabilities.has(Capability::AckFsync) => Ok(()),
+            Acks::Fsynced if offered(Capability::AckFsync) => Ok(()),
             Acks::Fsynced => Err(Error::unsupported("waiting for the disk")),
             _ => Err(Error::unsupported("this level of safety")),
         }

@@ -219,7 +219,7 @@ impl<S: Serialize + DeserializeOwned, F: StateFormat> Thread<S, F> {
     }
 
     /// Sets the run that each state saved from now on is of, which
-    /// [`delete_for_runs`](Checkpointer::delete_for_runs) looks for.
+    /// [`delete_for_runs`](CheckpointerExt::delete_for_runs) looks for.
     #[must_use]
     pub fn with_run(mut self, run: impl AsRef<str>) -> Self {
         self.saving.run = Some(Arc::from(run.as_ref()));

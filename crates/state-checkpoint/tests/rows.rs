@@ -12,7 +12,9 @@ use state_core::checkpoint::{
     Checkpoint, CheckpointRef, Checkpointer, CheckpointerExt, DeleteThread, HistoryOptions,
     ListCheckpoints, Metadata, Payload, PendingWrite, PutCheckpoint, PutWrites, Retention,
 };
-use state_core::{Bytes, ErrorKind, Key, Namespace, Result, StateBackend, StateBackendExt, Timestamp};
+use state_core::{
+    Bytes, ErrorKind, Key, Namespace, Result, StateBackend, StateBackendExt, Timestamp,
+};
 use state_local::{FileBackend, FileStore};
 
 const STEPS: i64 = 4;
@@ -24,26 +26,36 @@ const CALLS: &[(&str, bool, Call)] = &[
     ("latest", true, |it| async move { it.latest("t").await.map(drop) }.boxed()),
     ("at", true, |it| async move { it.at(&at(STEPS - 1)).await.map(drop) }.boxed()),
     ("list", true, |it| {
-        async move { it.list(ListCheckpoints::of("t")).try_collect::<Vec<_>>().await.map(drop) }.boxed()
+        async move { it.list(ListCheckpoints::of("t")).try_collect::<Vec<_>>().await.map(drop) }
+            .boxed()
     }),
     ("list all", true, |it| {
-        async move { it.list(ListCheckpoints::all()).try_collect::<Vec<_>>().await.map(drop) }.boxed()
+        async move { it.list(ListCheckpoints::all()).try_collect::<Vec<_>>().await.map(drop) }
+            .boxed()
     }),
-    ("threads", false, |it| async move { it.threads().try_collect::<Vec<_>>().await.map(drop) }.boxed()),
+    ("threads", false, |it| {
+        async move { it.threads().try_collect::<Vec<_>>().await.map(drop) }.boxed()
+    }),
     ("history", true, |it| {
         async move { it.channel_history(HistoryOptions::new(at(STEPS - 1), ["log"])).await.map(drop) }.boxed()
     }),
     ("diff", true, |it| async move { it.diff(&at(0), &at(STEPS - 1)).await.map(drop) }.boxed()),
     ("put", true, |it| async move { it.put_checkpoint(step("t", STEPS)).await.map(drop) }.boxed()),
-    ("put again", true, |it| async move { it.put_checkpoint(step("t", STEPS - 1)).await.map(drop) }.boxed()),
+    ("put again", true, |it| {
+        async move { it.put_checkpoint(step("t", STEPS - 1)).await.map(drop) }.boxed()
+    }),
     ("writes", false, |it| {
         let writes = PutWrites::new(at(STEPS - 1), vec![write("late")]);
         async move { it.put_writes(writes).await.map(drop) }.boxed()
     }),
     ("copy", true, |it| async move { it.copy_thread("t", "copy").await.map(drop) }.boxed()),
     ("fork", true, |it| async move { it.fork(&at(STEPS - 1), "copy").await.map(drop) }.boxed()),
-    ("prune", true, |it| async move { it.prune_thread("t", Retention::KeepLatest).await.map(drop) }.boxed()),
-    ("runs", true, |it| async move { it.delete_for_runs(&["run".to_owned()]).await.map(drop) }.boxed()),
+    ("prune", true, |it| {
+        async move { it.prune_thread("t", Retention::KeepLatest).await.map(drop) }.boxed()
+    }),
+    ("runs", true, |it| {
+        async move { it.delete_for_runs(&["run".to_owned()]).await.map(drop) }.boxed()
+    }),
     ("delete", false, |it| {
         async move { it.delete_thread_opts(DeleteThread::new("t")).await.map(drop) }.boxed()
     }),

@@ -44,7 +44,7 @@ pub use list::{GetCheckpoint, ListCheckpoints, ListThreads};
 pub use metadata::{Metadata, MetadataValue};
 pub use ownership::Ownership;
 pub use payload::{ChannelValue, Payload};
-pub use prune::{PruneOptions, PruneReport, Retention};
+pub use prune::{DeleteRuns, PruneOptions, PruneReport, Retention};
 pub use put::{PutCheckpoint, PutReceipt, PutWrites, WritesReceipt};
 pub use record::{Checkpoint, CheckpointTuple};
 pub use scalar::Scalar;

@@ -45,7 +45,8 @@ impl Steps {
         let part = number.wrapping_mul(THREADS as u64).wrapping_add(self.task as u64);
         let mut seeded = Seeded::of(self.seed ^ 0x7468_7265_6164_7321, part);
         let words = seeded.below(60);
-        let text: Vec<String> = (0..words).map(|_| format!("{:x}", seeded.number() >> 40)).collect();
+        let text: Vec<String> =
+            (0..words).map(|_| format!("{:x}", seeded.number() >> 40)).collect();
         format!("\"{number}: {}\"", text.join(" "))
     }
 

@@ -8,8 +8,8 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership, ThreadId};
 use state_core::{
-    Capability, ClearOptions, Consistency, DeleteOptions, Error, Expiry, Key, Outcome, PutOptions, Result,
-    Scope, SnapshotOptions, SnapshotRecord, WriteOp,
+    Capability, ClearOptions, Consistency, DeleteOptions, Error, Expiry, Key, Outcome, PutOptions,
+    Result, Scope, SnapshotOptions, SnapshotRecord, WriteOp,
 };
 
 use super::append::{read_record, write_record};

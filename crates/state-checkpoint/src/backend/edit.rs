@@ -7,8 +7,8 @@ use state_core::checkpoint::{
     CheckpointId, CheckpointNamespace, Ownership, ThreadId, ThreadLifetime,
 };
 use state_core::{
-    Acks, Consistency, Error, ErrorKind, Expiry, Fence, Key, Outcome, Precondition, PutOptions, Result,
-    Transaction, Version, WriteOp,
+    Acks, Consistency, Error, ErrorKind, Expiry, Fence, Key, Outcome, Precondition, PutOptions,
+    Result, Transaction, Version, WriteOp,
 };
 
 use super::keys::Rows;

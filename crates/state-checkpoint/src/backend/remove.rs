@@ -44,7 +44,11 @@ impl BackendThreads {
             at += step.0;
         }
         let emptied = self.delete_empty(&remove.thread, remove.acks).await;
-        if at > 0 { emptied.map_err(applied)? } else { emptied? }
+        if at > 0 {
+            emptied.map_err(applied)?
+        } else {
+            emptied?
+        }
         Ok(Some(removed))
     }
 

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use state_core::checkpoint::{
-    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
-    GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
-    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
-    WritesReceipt,
+    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteRuns,
+    DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions,
+    PruneReport, PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary,
+    TouchThread, WritesReceipt,
 };
 use state_core::{BackendInfo, BoxStream, Page, Result};
 
@@ -81,9 +81,9 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
         done.await.map_err(|error| error.with_op("delete_thread"))
     }
 
-    async fn delete_for_runs(&self, runs: &[String]) -> Result<u64> {
-        let checked = self.limits.check_runs(runs);
-        let done = async { checked.map(|()| self.delete_runs(runs))?.await };
+    async fn delete_for_runs_opts(&self, delete: DeleteRuns) -> Result<u64> {
+        let checked = self.limits.check_runs(&delete).and_then(|()| self.offers_runs(&delete));
+        let done = async { checked.map(|()| self.delete_runs(&delete))?.await };
         done.await.map_err(|error| error.with_op("delete_for_runs"))
     }
 

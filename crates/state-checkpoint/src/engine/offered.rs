@@ -1,8 +1,8 @@
 //! What a store does not offer is refused before anything is read or written.
 
 use state_core::checkpoint::{
-    CopyOptions, DeleteThread, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention,
-    ThreadLifetime, TouchThread,
+    CopyOptions, DeleteRuns, DeleteThread, Ownership, PruneOptions, PutCheckpoint, PutWrites,
+    Retention, ThreadLifetime, TouchThread,
 };
 use state_core::{Acks, Consistency, Error, Result};
 
@@ -21,6 +21,10 @@ impl<S: ThreadStore> Checkpoints<S> {
     pub(super) fn offers_delete(&self, delete: &DeleteThread) -> Result<()> {
         let lifetime = delete.tombstone.map_or(ThreadLifetime::Keep, ThreadLifetime::After);
         self.offers_change(&delete.ownership, lifetime, delete.acks)
+    }
+
+    pub(super) fn offers_runs(&self, delete: &DeleteRuns) -> Result<()> {
+        self.offers_change(&delete.ownership, ThreadLifetime::Keep, delete.acks)
     }
 
     pub(super) fn offers_touch(&self, touch: &TouchThread) -> Result<()> {

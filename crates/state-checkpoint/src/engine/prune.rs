@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use state_core::checkpoint::{
-    DeleteThread, Ownership, PruneOptions, PruneReport, Retention, ThreadId,
+    DeleteRuns, DeleteThread, Ownership, PruneOptions, PruneReport, Retention, ThreadId,
 };
 use state_core::{Acks, Outcome, Result};
 
@@ -110,26 +110,31 @@ impl<S: ThreadStore> Checkpoints<S> {
         Err(too_busy())
     }
 
-    pub(super) async fn delete_runs(&self, runs: &[String]) -> Result<u64> {
+    pub(super) async fn delete_runs(&self, delete: &DeleteRuns) -> Result<u64> {
         let mut threads = BTreeSet::new();
-        for run in runs {
+        for run in &delete.runs {
             threads.extend(self.store.threads_of_run(run).await?);
         }
-        let runs: HashSet<&str> = runs.iter().map(String::as_str).collect();
+        let runs: HashSet<&str> = delete.runs.iter().map(String::as_str).collect();
         let mut deleted = 0;
         for thread in threads {
-            deleted += self.delete_runs_of(&thread, &runs).await?;
+            deleted += self.delete_runs_of(&thread, &runs, delete).await?;
         }
         Ok(deleted)
     }
 
-    async fn delete_runs_of(&self, thread: &ThreadId, runs: &HashSet<&str>) -> Result<u64> {
+    async fn delete_runs_of(
+        &self,
+        thread: &ThreadId,
+        runs: &HashSet<&str>,
+        delete: &DeleteRuns,
+    ) -> Result<u64> {
         let mut tally = Tally::default();
         for _ in 0..TRIES {
             let plan = self.plan(thread, Wish::WithoutRuns(runs), &mut tally).await?;
             let Some(plan) = plan else { continue };
-            let anyone = Ownership::Anyone;
-            if self.carry_out(thread, plan, &anyone, Acks::Primary, &mut tally).await? {
+            let whose = &delete.ownership;
+            if self.carry_out(thread, plan, whose, delete.acks, &mut tally).await? {
                 return Ok(tally.report.removed + tally.report.hidden);
             }
         }

@@ -71,8 +71,7 @@ impl<S: ThreadStore> Checkpoints<S> {
     ) -> Result<Option<Plan>> {
         let mut left = Left::default();
         let mut pages = Pages::new(self, thread, false);
-        let Some(sight) = self.survey(thread, wish, &mut pages, tally, &mut left).await?
-        else {
+        let Some(sight) = self.survey(thread, wish, &mut pages, tally, &mut left).await? else {
             return Ok(None);
         };
         tally.settle(&left);

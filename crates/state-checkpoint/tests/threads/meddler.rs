@@ -202,7 +202,7 @@ impl Transact for Meddler {
     async fn transact(&self, transaction: Transaction) -> Result<Vec<WriteOutcome>> {
         self.count().await?;
         let Some(transact) = self.inner.as_transact() else {
-            return Err(state_core::Error::unsupported("a transaction"));
+            return Err(Error::unsupported("a transaction"));
         };
         transact.transact(transaction).await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use state_checkpoint::{CheckpointOptions, Checkpoints, Thread};
-use state_core::checkpoint::{Checkpointer, CheckpointerExt, Metadata, Ownership, ThreadLifetime};
+use state_core::checkpoint::{CheckpointerExt, Metadata, Ownership, ThreadLifetime};
 use state_core::{ErrorKind, Fence, FenceToken, Timestamp};
 
 use crate::meddler::Meddler;

@@ -367,7 +367,7 @@ clauses! { checkpointers "ckpt": "threads of checkpoints, for everything that ke
     MUST "ckpt.owner.token.fresh" => owner::fresh;
     /// Writes under a smaller token are refused with `Fenced`, and writes under a greater one raise it.
     MUST "ckpt.owner.token.stale-writes" => owner::stale_writes;
-    /// A deletion or a pruning under a smaller token is refused with `Fenced` and removes nothing.
+    /// A deletion, also of runs, or a pruning under a smaller token is refused with `Fenced` and removes nothing.
     MUST "ckpt.owner.token.stale-removal" => owner::stale_removal;
     /// A thread that is taken over under a greater token refuses the one before from then on, with `Fenced`, before anything is put; one that is absent is not made.
     MUST "ckpt.owner.token.claim" => owner::claim;

@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use super::{
-    ChannelHistories, CheckpointLimits, CheckpointTuple, CopyOptions, DeleteThread, GetCheckpoint,
-    HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport, PutCheckpoint,
-    PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread, WritesReceipt,
+    ChannelHistories, CheckpointLimits, CheckpointTuple, CopyOptions, DeleteRuns, DeleteThread,
+    GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
+    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
+    WritesReceipt,
 };
 use crate::{BackendInfo, BoxStream, Page, Result};
 
@@ -101,14 +102,17 @@ pub trait Checkpointer: Debug + Send + Sync + 'static {
     /// all, and what it held may stay in the store, out of sight.
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool>;
 
-    /// Deletes the checkpoints, in all threads, whose metadata names one of `runs` as `run_id`,
+    /// Deletes the checkpoints, in all threads, whose metadata names one of the runs as `run_id`,
     /// with their writes, and returns how many there were. What remaining ones are rebuilt from
     /// stays, out of sight, as [`prune`](Self::prune) leaves it. Goes on in steps of a thread
     /// each. A call that was cut short is finished by the same call, which counts what it finds
     /// itself.
     ///
+    /// # Errors
+    /// `Fenced` for a token that is stale in one of the threads: those before it may be done.
+    ///
     /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
-    async fn delete_for_runs(&self, runs: &[String]) -> Result<u64>;
+    async fn delete_for_runs_opts(&self, delete: DeleteRuns) -> Result<u64>;
 
     /// Copies a thread under another name and returns how many checkpoints the copy has; 0, and
     /// nothing done, when there is no such thread. The copy is not seen before it is complete,

@@ -6,8 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Checkpoint, CheckpointDiff, CheckpointId, CheckpointNamespace, CheckpointRef, CheckpointTuple,
-    Checkpointer, CopyOptions, DeleteThread, GetCheckpoint, ListCheckpoints, ListThreads,
-    PruneOptions, PruneReport, PutCheckpoint, Retention, ThreadId, ThreadSummary,
+    Checkpointer, CopyOptions, DeleteRuns, DeleteThread, GetCheckpoint, ListCheckpoints,
+    ListThreads, PruneOptions, PruneReport, PutCheckpoint, Retention, ThreadId, ThreadSummary,
 };
 use crate::{BoxStream, Error, Page, PageToken, Result};
 
@@ -139,6 +139,15 @@ pub trait CheckpointerExt: Checkpointer {
         thread: impl Into<ThreadId> + Send,
     ) -> impl Future<Output = Result<bool>> + Send {
         async move { self.delete_thread_opts(DeleteThread::new(thread)).await }
+    }
+
+    /// Deletes the checkpoints of runs in all threads, with their writes, and returns how many there
+    /// were.
+    ///
+    /// Cancellation: dropping the future leaves any of the steps made or not, each of them whole.
+    fn delete_for_runs(&self, runs: &[String]) -> impl Future<Output = Result<u64>> + Send {
+        let delete = DeleteRuns::new(runs);
+        async move { self.delete_for_runs_opts(delete).await }
     }
 
     /// Copies a thread under another name and returns how many checkpoints the copy has.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    ChannelVersion, CheckpointRef, CopyOptions, DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads,
-    Metadata, MetadataValue, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention, Scalar,
-    ThreadId, ThreadLifetime, TouchThread,
+    ChannelVersion, CheckpointRef, CopyOptions, DeleteRuns, DeleteThread, GetCheckpoint,
+    HistoryOptions, ListCheckpoints, ListThreads, Metadata, MetadataValue, Ownership, PruneOptions,
+    PutCheckpoint, PutWrites, Retention, Scalar, ThreadId, ThreadLifetime, TouchThread,
 };
 use crate::{Error, Limits, Result};
 
@@ -246,13 +246,15 @@ impl CheckpointLimits {
         check_thread_lifetime(options.lifetime)
     }
 
-    /// Checks the ids of runs.
+    /// Checks a deletion of runs.
     ///
     /// # Errors
-    /// `Invalid` when one is empty, `TooLarge` when one is too long or there are too many.
-    pub fn check_runs(&self, runs: &[String]) -> Result<()> {
-        check_size("list of runs", runs.len(), self.threads_max)?;
-        for run in runs {
+    /// `Invalid` when an id is empty and for [`Ownership::ParentIsLatest`], `TooLarge` when one is
+    /// too long or there are too many.
+    pub fn check_runs(&self, delete: &DeleteRuns) -> Result<()> {
+        check_size("list of runs", delete.runs.len(), self.threads_max)?;
+        check_owner_of_all(&delete.ownership)?;
+        for run in &delete.runs {
             if run.is_empty() {
                 return Err(Error::invalid("the id of a run is empty"));
             }

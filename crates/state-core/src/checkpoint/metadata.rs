@@ -38,7 +38,7 @@ impl<T: Into<Scalar>> From<T> for MetadataValue {
 ///
 /// Four names have a meaning of their own: `source` (`input`, `loop`, `update` or `fork`),
 /// `step` (−1 for the input, then counted up), `parents` (from namespace to the checkpoint that
-/// it ran under) and `run_id` (what [`delete_for_runs`](super::Checkpointer::delete_for_runs)
+/// it ran under) and `run_id` (what [`delete_for_runs`](super::CheckpointerExt::delete_for_runs)
 /// looks for). All others are the caller's.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Metadata(BTreeMap<Arc<str>, MetadataValue>);

@@ -47,6 +47,33 @@ with_methods!(PruneOptions {
     with_acks => acks: Acks,
 });
 
+/// Runs whose checkpoints are deleted, in all threads.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteRuns {
+    /// The runs.
+    pub runs: Vec<String>,
+    /// Who may delete, asked of each thread. `ParentIsLatest` is `Invalid` here.
+    pub ownership: Ownership,
+    /// How safe the removal must be. Default: applied by the primary.
+    pub acks: Acks,
+}
+
+impl DeleteRuns {
+    /// The checkpoints of `runs`.
+    pub fn new<R: AsRef<str>>(runs: impl IntoIterator<Item = R>) -> Self {
+        let runs = runs.into_iter().map(|run| run.as_ref().to_owned()).collect();
+        Self { runs, ownership: Ownership::Anyone, acks: Acks::Primary }
+    }
+}
+
+with_methods!(DeleteRuns {
+    /// Sets who may delete.
+    with_ownership => ownership: Ownership,
+    /// Sets how safe the removal must be.
+    with_acks => acks: Acks,
+});
+
 /// What was pruned. Where others remove from the thread at the same time, or an answer is lost on
 /// the way, what was meant to go and is gone is counted, whoever removed it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -81,7 +81,8 @@ async fn turns(pace: Pace, tasks: usize) -> Outcome<Figure> {
     let threads: Threads = Arc::new((0..tasks).map(|_| begin()).collect());
     let ours = Ours { checkpoints, threads, task: 0, work: Work::Turn(turn.clone()) };
     let connection = ground.plain().await?;
-    let plain = Plain { connection, state: turn, key: String::new(), work: Work::Turn(Bytes::new()) };
+    let plain =
+        Plain { connection, state: turn, key: String::new(), work: Work::Turn(Bytes::new()) };
     let case = format!("put a turn of 1 KB, {tasks} tasks");
     pace.rates(case, "APPEND of the turn", tasks, &ours, &plain).await
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use state_core::checkpoint::{
-    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
-    GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions, PruneReport,
-    PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
-    WritesReceipt,
+    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteRuns,
+    DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, PruneOptions,
+    PruneReport, PutCheckpoint, PutReceipt, PutWrites, ThreadEvent, ThreadId, ThreadSummary,
+    TouchThread, WritesReceipt,
 };
 use state_core::{BackendInfo, BoxStream, Namespace, Page, Result};
 
@@ -58,7 +58,7 @@ hooks! {
     on_threads => threads(ListThreads) -> Page<ThreadSummary>;
     on_touch => touch(TouchThread) -> bool;
     on_delete => delete(DeleteThread) -> bool;
-    on_runs => runs(Vec<String>) -> u64;
+    on_runs => runs(DeleteRuns) -> u64;
     on_copy => copy((ThreadId, ThreadId, CopyOptions)) -> u64;
     on_prune => prune((Vec<ThreadId>, PruneOptions)) -> PruneReport;
     on_history => history(HistoryOptions) -> ChannelHistories;
@@ -230,8 +230,8 @@ impl Checkpointer for Mutated {
         call!(self.delete(delete) or self.model.delete_thread_opts(delete))
     }
 
-    async fn delete_for_runs(&self, runs: &[String]) -> Result<u64> {
-        call!(self.runs(runs.to_vec()) or self.model.delete_for_runs(runs))
+    async fn delete_for_runs_opts(&self, delete: DeleteRuns) -> Result<u64> {
+        call!(self.runs(delete) or self.model.delete_for_runs_opts(delete))
     }
 
     async fn copy_thread_opts(

@@ -145,6 +145,9 @@ gallery! { checkpointers
             .writing(|_, put| put.acks = Acks::Primary)
             .deleting(|_, delete| delete.acks = Acks::Primary)
             .touching(|_, touch| touch.acks = Acks::Primary)
+            .on_runs(|model, delete| async move {
+                model.delete_for_runs_opts(delete.with_acks(Acks::Primary)).await
+            })
             .on_copy(|model, (from, to, options)| async move {
                 model.copy_thread_opts(&from, &to, options.with_acks(Acks::Primary)).await
             })

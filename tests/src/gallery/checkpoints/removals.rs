@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use state_core::{Acks, Error, Timestamp};
 use state_core::checkpoint::{
-    CheckpointNamespace, Checkpointer, DeleteThread, PruneOptions, PruneReport, Retention, ThreadId,
+    CheckpointNamespace, Checkpointer, CheckpointerExt, DeleteThread, PruneOptions, PruneReport,
+    Retention, ThreadId,
 };
+use state_core::{Acks, Error, Timestamp};
 
 use super::broken::refused;
 use super::hooks::Hooks;
@@ -64,9 +65,9 @@ fn all_threads(model: &Model) -> Vec<ThreadId> {
 
 /// Deletes for other runs.
 fn for_runs(change: fn(&Model, &mut Vec<String>)) -> Hooks {
-    Hooks::default().on_runs(move |model, mut runs| async move {
-        change(&model, &mut runs);
-        model.delete_for_runs(&runs).await
+    Hooks::default().on_runs(move |model, mut delete| async move {
+        change(&model, &mut delete.runs);
+        model.delete_for_runs_opts(delete).await
     })
 }
 
@@ -83,9 +84,9 @@ fn all_runs(model: &Model) -> Vec<String> {
 fn runs_leaving(
     back: fn(before: &BTreeMap<ThreadId, Thread>, after: &mut BTreeMap<ThreadId, Thread>),
 ) -> Hooks {
-    Hooks::default().on_runs(move |model, runs| async move {
+    Hooks::default().on_runs(move |model, delete| async move {
         let before = model.with(|world, _| world.threads.clone());
-        let count = model.delete_for_runs(&runs).await?;
+        let count = model.delete_for_runs_opts(delete).await?;
         model.with(|world, _| back(&before, &mut world.threads));
         Ok(count)
     })
@@ -201,11 +202,15 @@ gallery! { checkpointers
             runs.retain(|run| !run.is_empty());
         }
     });
+    /// Runs are deleted for anybody, and waiting for nothing.
+    "ckpt.runs.unbound" rejected by ["ckpt.owner.token.stale-removal", "ckpt.acks.levels"] => || {
+        Hooks::default().on_runs(|model, delete| async move { model.delete_for_runs(&delete.runs).await })
+    };
     /// Deleting a run that is not there is an error.
     "ckpt.runs.unknown.refused" rejected by ["ckpt.runs.unknown"] => || {
-        Hooks::default().on_runs(|model, runs| async move {
-            let count = model.delete_for_runs(&runs).await?;
-            if count == 0 && !runs.is_empty() { refused() } else { Ok(count) }
+        Hooks::default().on_runs(|model, delete| async move {
+            let count = model.delete_for_runs_opts(delete.clone()).await?;
+            if count == 0 && !delete.runs.is_empty() { refused() } else { Ok(count) }
         })
     };
     /// Runs are deleted in the root namespace.
@@ -260,8 +265,8 @@ gallery! { checkpointers
     };
     /// A run is told by any metadata that looks like its id.
     "ckpt.runs.by-any" rejected by ["ckpt.runs.by-text"] => || {
-        Hooks::default().on_runs(|model, runs| async move {
-            let count = model.delete_for_runs(&runs).await?;
+        Hooks::default().on_runs(|model, delete| async move {
+            let count = model.delete_for_runs_opts(delete.clone()).await?;
             model.with(|world, _| {
                 for line in world.threads.values_mut().flat_map(|thread| thread.lines.values_mut()) {
                     line.shown.retain(|_, record| {
@@ -269,7 +274,7 @@ gallery! { checkpointers
                             let mut all = record.metadata.iter();
                             all.any(|(_, value)| format!("{value:?}").contains(&format!("({run})")))
                         };
-                        !runs.iter().any(like)
+                        !delete.runs.iter().any(like)
                     });
                 }
             });

@@ -8,17 +8,17 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use state_core::checkpoint::{
-    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteThread,
-    GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, Ownership, PruneOptions,
-    PruneReport, PutCheckpoint, PutReceipt, PutWrites, Retention, ThreadEvent, ThreadId,
-    ThreadSummary, TouchThread, WritesReceipt,
+    ChannelHistories, CheckpointLimits, CheckpointTuple, Checkpointer, CopyOptions, DeleteRuns,
+    DeleteThread, GetCheckpoint, HistoryOptions, ListCheckpoints, ListThreads, Ownership,
+    PruneOptions, PruneReport, PutCheckpoint, PutReceipt, PutWrites, Retention, ThreadEvent,
+    ThreadId, ThreadSummary, TouchThread, WritesReceipt,
 };
 use state_core::{
     Acks, BackendInfo, BoxStream, Clock, Error, ErrorKind, ManualClock, Namespace, Page, Result,
     Timestamp,
 };
 
-use super::model::{Line, Thread, World, tuple};
+use super::model::{Line, Record, Thread, World, tuple};
 use super::token;
 
 /// A store of all namespaces, and its time.
@@ -244,17 +244,23 @@ pub(super) fn delete(world: &mut World, now: Timestamp, delete: &DeleteThread) -
     Ok(existed)
 }
 
-pub(super) fn delete_runs(world: &mut World, runs: &[String]) -> u64 {
+pub(super) fn delete_runs(world: &mut World, asked: &DeleteRuns) -> Result<u64> {
     let mut count = 0;
     for thread in world.threads.values_mut() {
+        let of_run = |run: &str| asked.runs.iter().any(|wanted| wanted == run);
+        let of_runs = |record: &Record| record.metadata.run_id().is_some_and(of_run);
+        if !thread.lines.values().any(|line| line.shown.values().any(of_runs)) {
+            continue;
+        }
+        check_token(Some(thread), &asked.ownership)?;
+        raise_token(thread, &asked.ownership);
         for line in thread.lines.values_mut() {
-            let of_run = |run: &str| runs.iter().any(|wanted| wanted == run);
-            let gone = line.retain(|_, record| !record.metadata.run_id().is_some_and(of_run));
+            let gone = line.retain(|_, record| !of_runs(record));
             count += gone.removed + gone.hidden;
         }
     }
     world.threads.retain(|_, thread| !thread.lines.values().all(Line::is_empty));
-    count
+    Ok(count)
 }
 
 pub(super) fn copy(
@@ -384,9 +390,10 @@ impl Checkpointer for Model {
         self.step(|world, now| delete(world, now, &asked))
     }
 
-    async fn delete_for_runs(&self, runs: &[String]) -> Result<u64> {
-        LIMITS.check_runs(runs)?;
-        self.step(|world, _| Ok(delete_runs(world, runs)))
+    async fn delete_for_runs_opts(&self, asked: DeleteRuns) -> Result<u64> {
+        LIMITS.check_runs(&asked)?;
+        check_acks(asked.acks)?;
+        self.step(|world, _| delete_runs(world, &asked))
     }
 
     async fn copy_thread_opts(

@@ -1,14 +1,14 @@
 //! How safe a change must be before it is reported as done.
 
 use state_core::checkpoint::{
-    Checkpointer, CheckpointerExt, CopyOptions, DeleteThread, PruneOptions, PutWrites, Retention,
-    ThreadLifetime, TouchThread,
+    Checkpointer, CheckpointerExt, CopyOptions, DeleteRuns, DeleteThread, Metadata, PruneOptions,
+    PutWrites, Retention, ThreadLifetime, TouchThread,
 };
 use state_core::{Acks, ErrorKind, Outcome, Result};
 
 use super::stage::{
-    Cx, THREAD, at, id, ids, latest_id, listed, numbered, of, step, steps, summary, write,
-    writes_at,
+    Cx, THREAD, at, bare, id, ids, latest_id, listed, numbered, of, put, step, steps, summary,
+    write, writes_at,
 };
 use crate::expect::refused;
 
@@ -18,15 +18,17 @@ enum Change {
     Put,
     Writes,
     Pruning,
+    Runs,
     Copy,
     Touch,
     Deletion,
 }
 
-const CHANGES: [Change; 6] = [
+const CHANGES: [Change; 7] = [
     Change::Put,
     Change::Writes,
     Change::Pruning,
+    Change::Runs,
     Change::Copy,
     Change::Touch,
     Change::Deletion,
@@ -36,7 +38,7 @@ const CHANGES: [Change; 6] = [
 const TOO_MANY: Acks = Acks::Replicas(10_000);
 
 impl Change {
-    /// Makes the change to a thread of three steps.
+    /// Makes the change to a thread of three steps; where runs are deleted, there is one more of a run.
     async fn make(self, store: &dyn Checkpointer, acks: Acks) -> Result<()> {
         match self {
             Self::Put => {
@@ -50,6 +52,10 @@ impl Change {
             Self::Pruning => {
                 let options = PruneOptions::new(Retention::KeepLatest).with_acks(acks);
                 store.prune(&[THREAD.into()], options).await.map(drop)
+            }
+            Self::Runs => {
+                let delete = DeleteRuns::new(["run"]).with_acks(acks);
+                store.delete_for_runs_opts(delete).await.map(drop)
             }
             Self::Copy => {
                 let options = CopyOptions::new().with_acks(acks);
@@ -72,6 +78,7 @@ impl Change {
             Self::Put => latest_id(store, THREAD).await == Some(id(3)),
             Self::Writes => writes_at(store, &at(THREAD, 2)).await.len() == 1,
             Self::Pruning => ids(store, of(THREAD)).await == [id(2)],
+            Self::Runs => ids(store, of(THREAD)).await == numbered([2, 1, 0]),
             Self::Copy => ids(store, of("copy")).await == numbered([2, 1, 0]),
             Self::Touch => summary(store, THREAD).await.is_some_and(|summary| summary.pinned),
             Self::Deletion => ids(store, of(THREAD)).await.is_empty(),
@@ -84,6 +91,10 @@ impl Change {
 async fn offered(cx: &Cx, change: Change, acks: Acks) -> bool {
     let what = format!("{change:?} with {acks:?}");
     steps(&*cx.a, THREAD, 3).await;
+    if matches!(change, Change::Runs) {
+        let by_run = bare(THREAD, id(9)).with_metadata(Metadata::new().with("run_id", "run"));
+        put(&*cx.a, by_run).await;
+    }
     let before = listed(&*cx.a, of(THREAD)).await;
     let offered = match change.make(&*cx.b, acks).await {
         Ok(()) => {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use state_core::checkpoint::{
-    CheckpointerExt, DeleteThread, Ownership, PutWrites, Retention,
-};
+use state_core::checkpoint::{CheckpointerExt, DeleteThread, Ownership, PutWrites, Retention};
 use state_core::{ErrorKind, Fence, FenceToken};
 
 use super::stage::{

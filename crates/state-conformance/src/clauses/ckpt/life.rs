@@ -9,8 +9,8 @@ use state_core::checkpoint::{
 use state_core::{ErrorKind, Expires, Result};
 
 use super::stage::{
-    Cx, THREAD, absent, at, bare, got, holding, id, listed, of, put, put_writes, shows, step, steps,
-    summary, tuple_of, tuples_of_steps, write,
+    Cx, THREAD, absent, at, bare, got, holding, id, listed, of, put, put_writes, shows, step,
+    steps, summary, tuple_of, tuples_of_steps, write,
 };
 use crate::expect::refused;
 

@@ -1,8 +1,8 @@
 //! Who may write to a thread.
 
 use state_core::checkpoint::{
-    CheckpointerExt, DeleteThread, Ownership, PruneOptions, PutCheckpoint, PutWrites, Retention,
-    TouchThread,
+    CheckpointerExt, DeleteRuns, DeleteThread, Metadata, Ownership, PruneOptions, PutCheckpoint,
+    PutWrites, Retention, TouchThread,
 };
 use state_core::{ErrorKind, Fence, FenceToken};
 
@@ -61,6 +61,14 @@ pub(super) async fn stale_removal(cx: Cx) {
     let options = PruneOptions::new(Retention::KeepLatest).with_ownership(holder(6));
     let answer = cx.b.prune(&[THREAD.into()], options).await;
     refused(answer, ErrorKind::Fenced, "a stale pruning");
+    let runs = DeleteRuns::new(["run"]).with_ownership(holder(6));
+    let of_run = bare("of a run", id(0)).with_metadata(Metadata::new().with("run_id", "run"));
+    put(&*cx.a, of_run.clone().with_ownership(holder(7))).await;
+    let answer = cx.b.delete_for_runs_opts(runs.clone()).await;
+    refused(answer, ErrorKind::Fenced, "a stale deletion of runs");
+    shows(&cx, "of a run", vec![tuple_of(&of_run)], "after a stale deletion of runs").await;
+    let runs = runs.with_ownership(holder(7));
+    assert_eq!(cx.b.delete_for_runs_opts(runs).await.unwrap(), 1, "under the same token");
     shows(&cx, THREAD, tuples_of_steps(THREAD, 3), "after stale removals").await;
     let options = PruneOptions::new(Retention::KeepLatest).with_ownership(holder(8));
     cx.b.prune(&[THREAD.into()], options).await.unwrap();
@@ -197,6 +205,8 @@ pub(super) async fn parent_of_nothing(cx: Cx) {
     let options = PruneOptions::new(Retention::KeepLatest).with_ownership(owner);
     let answer = cx.b.prune(&[THREAD.into()], options).await;
     refused(answer, ErrorKind::Invalid, "a pruning");
+    let runs = DeleteRuns::new(["run"]).with_ownership(Ownership::ParentIsLatest);
+    refused(cx.b.delete_for_runs_opts(runs).await, ErrorKind::Invalid, "a deletion of runs");
     shows(&cx, THREAD, tuples_of_steps(THREAD, 2), "after refused removals").await;
 }
 
