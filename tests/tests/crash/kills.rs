@@ -57,6 +57,9 @@ pub(crate) fn run(checks: &Checks, folder: &Path, kills: usize, seed: u64) -> Re
     }
     if kills > 0 {
         checks.check(acknowledged > 0, || "no child acknowledged anything".to_owned());
+        let steps: u64 = victim.counts.iter().skip(TASKS).sum();
+        say(format_args!("  {steps} steps of threads acknowledged by the last store"));
+        checks.check(steps > 0, || "no child acknowledged a step of a thread".to_owned());
         control(checks, folder, &mut seeded)?;
     }
     Ok(())

@@ -44,11 +44,7 @@ impl BackendThreads {
             at += step.0;
         }
         let emptied = self.delete_empty(&remove.thread, remove.acks).await;
-        if at > 0 {
-            emptied.map_err(applied)?
-        } else {
-            emptied?
-        }
+        (if at == 0 { emptied } else { emptied.map_err(applied) })?;
         Ok(Some(removed))
     }
 

@@ -9,6 +9,7 @@ mod interleaving;
 mod keeping;
 #[cfg(test)]
 mod meddler;
+#[cfg(test)]
 mod refusals;
 mod simple;
 #[cfg(test)]

@@ -51,10 +51,7 @@ fn text(value: &MetadataValue) -> String {
 }
 
 /// Everything that a listing shows.
-async fn whole(
-    model: &Model,
-    list: &ListCheckpoints,
-) -> state_core::Result<Page<state_core::checkpoint::CheckpointTuple>> {
+async fn whole(model: &Model, list: &ListCheckpoints) -> state_core::Result<Page<CheckpointTuple>> {
     model.list_checkpoints(list.clone().with_token(None).with_limit(1_000)).await
 }
 
