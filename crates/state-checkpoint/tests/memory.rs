@@ -101,7 +101,7 @@ fn peaks(steps: usize) -> [(&'static str, u64); 5] {
         taken.bytes_max.saturating_sub(u64::try_from(taken.bytes_current).unwrap_or_default())
     };
     let last = CheckpointRef::new("t", format!("{:08}", steps - 1));
-    let list = measured(&|it| listed(it, false).now_or_never());
+    let without = measured(&|it| listed(it, false).now_or_never());
     let values = measured(&|it| listed(it, true).now_or_never());
     let copy = measured(&|it| it.copy_thread("t", "copy").now_or_never().unwrap().ok());
     let fork = measured(&|it| it.fork(&last, "fork").now_or_never().unwrap().ok());
@@ -110,7 +110,7 @@ fn peaks(steps: usize) -> [(&'static str, u64); 5] {
         report.ok().map(|report| report.removed + 1)
     });
     [
-        ("listing without values", list),
+        ("listing without values", without),
         ("listing with values", values),
         ("copying", copy),
         ("forking", fork),
@@ -118,6 +118,7 @@ fn peaks(steps: usize) -> [(&'static str, u64); 5] {
     ]
 }
 
+#[cfg(test)]
 fn compared(few: usize, many: usize) {
     for ((told, small), (_, large)) in peaks(few).into_iter().zip(peaks(many)) {
         let each = large.saturating_sub(small) / (many - few) as u64;
