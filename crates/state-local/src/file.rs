@@ -22,6 +22,7 @@ mod guard;
 mod opening;
 mod session;
 mod shared;
+mod unfinished;
 mod writer;
 
 mod handle;

@@ -14,6 +14,7 @@ use super::names::Name;
 use super::place::{NO_FOLDER, Place};
 use super::queue::Queue;
 use super::settings::Settings;
+use super::unfinished;
 
 /// The version of the file's layout as a whole.
 const FORMAT: u32 = 1;
@@ -138,37 +139,40 @@ impl Opening<'_> {
         self.prepare(database, identity(&metadata), metadata.len(), &unclean)
     }
 
-    /// Creates the store under another name and gives it its own when it is complete and on
-    /// disk, so that a crash leaves a whole store or none.
+    /// Creates the store under a name of its own making, and gives it its own when it is complete
+    /// and on disk: a crash leaves a whole store or none, and no other file is touched.
     fn create(&self, path: &Path) -> Result<Opened> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        let (Some(folder), Some(_)) = (path.parent(), path.file_name()) else {
             return Err(self.place.error(ErrorKind::Invalid, format_args!("has no name")));
         };
-        let folder = match File::open(folder) {
+        let lock = match File::open(folder) {
             Ok(folder) => folder,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.no_folder()),
             Err(error) => return Err(self.place.io(error)),
         };
         // Two processes that create the same store take turns. Where a folder cannot be locked,
         // the engine's lock on the file keeps the second one out a little later.
-        let locked = folder.lock();
-        if let Err(error) = locked {
+        let locked = lock.lock();
+        if let Err(error) = &locked {
             tracing::debug!(%error, "the folder of the store cannot be locked");
         }
         if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
             return self.open_existing(path);
         }
-        let mut unfinished = name.to_owned();
-        unfinished.push(".new");
-        let unfinished = path.with_file_name(unfinished);
-        let created = self.create_at(&unfinished).and_then(|opened| {
-            let named = fs::rename(&unfinished, path).and_then(|()| folder.sync_all());
+        if locked.is_ok() {
+            unfinished::sweep(folder);
+        }
+        let made = unfinished::create_in(folder);
+        let (file, unfinished) = made.map_err(|error| self.place.io(error))?;
+        let created = self.create_in(file).and_then(|opened| {
+            let named = fs::rename(&unfinished, path).and_then(|()| lock.sync_all());
             match named {
                 Ok(()) => Ok(opened),
                 Err(error) => Err(self.place.io(error)),
             }
         });
         if created.is_err() {
+            // Gone already where it has got its name.
             let removed = fs::remove_file(&unfinished);
             if let Err(error) = removed {
                 tracing::debug!(%error, "an unfinished store cannot be removed");
@@ -177,17 +181,7 @@ impl Opening<'_> {
         created
     }
 
-    fn create_at(&self, path: &Path) -> Result<Opened> {
-        // What an earlier creation left that did not get to its end; nobody has it open, because
-        // the folder is locked.
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(self.place.io(error));
-            }
-            _ => {}
-        }
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
-        let file = file.map_err(|error| self.place.io(error))?;
+    fn create_in(&self, file: File) -> Result<Opened> {
         let metadata = file.metadata().map_err(|error| self.place.io(error))?;
         let unclean = Arc::new(AtomicBool::new(true));
         let database = self.builder(&unclean).create_file(file);

@@ -50,8 +50,7 @@ impl Place {
                  name another one"
             }
             io::ErrorKind::IsADirectory => {
-                "cannot be made: a folder has its name, or its name with `.new` behind it; \
-                 name another path"
+                "cannot be made: a folder has its name; name another path"
             }
             io::ErrorKind::NotADirectory => NO_FOLDER,
             _ => return self.io_of_open(error),
