@@ -2,6 +2,8 @@
 
 mod header;
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +60,7 @@ with_methods!(EnvelopeOptions {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Envelope {
     header: Header,
     stored: Bytes,
@@ -173,6 +175,13 @@ impl Envelope {
     /// feature.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         self.header.codec.decode(&self.unpack()?)
+    }
+}
+
+/// Shows the header, which says how long the value is, never its bytes.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope").field("header", &self.header).finish_non_exhaustive()
     }
 }
 

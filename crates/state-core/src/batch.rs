@@ -1,12 +1,15 @@
 //! Single writes as data, for batches and transactions.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::byte_count::ByteCount;
 use crate::{DeleteOptions, Deleted, IncrementOptions, Incremented, Key, PutOptions, Written};
 
 /// One write of a batch or a transaction.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum WriteOp {
     /// Stores a value.
     Put {
@@ -70,6 +73,29 @@ impl WriteOp {
     pub const fn key(&self) -> &Key {
         match self {
             Self::Put { key, .. } | Self::Delete { key, .. } | Self::Increment { key, .. } => key,
+        }
+    }
+}
+
+/// Shows the size of a value, never its bytes.
+impl fmt::Debug for WriteOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { key, value, options } => f
+                .debug_struct("Put")
+                .field("key", key)
+                .field("value", &ByteCount(value.len()))
+                .field("options", options)
+                .finish(),
+            Self::Delete { key, options } => {
+                f.debug_struct("Delete").field("key", key).field("options", options).finish()
+            }
+            Self::Increment { key, by, options } => f
+                .debug_struct("Increment")
+                .field("key", key)
+                .field("by", by)
+                .field("options", options)
+                .finish(),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What a read returns.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::byte_count::ByteCount;
 use crate::{Expires, Key, Version};
 
 /// The value of an entry and what is known about it.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Entry {
     /// The value; empty when only the head was asked for.
     pub value: Bytes,
@@ -28,6 +31,18 @@ impl Entry {
     pub fn with_expires(mut self, expires: Expires) -> Self {
         self.expires = expires;
         self
+    }
+}
+
+/// Shows the size of the value, never its bytes.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, version, expires } = self;
+        f.debug_struct("Entry")
+            .field("value", &ByteCount(value.len()))
+            .field("version", version)
+            .field("expires", expires)
+            .finish()
     }
 }
 

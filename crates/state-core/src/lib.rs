@@ -27,6 +27,7 @@ mod options;
 mod key;
 mod namespace;
 
+mod byte_count;
 mod consistency;
 mod entry;
 mod expiry;

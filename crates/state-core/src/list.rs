@@ -58,7 +58,7 @@ impl fmt::Debug for PageToken {
 
 /// One page of a listing.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Page<T> {
     /// The items; may be fewer than asked for, even none, while `next` is there.
     pub items: Vec<T>,
@@ -70,6 +70,14 @@ impl<T> Page<T> {
     /// A page, and where the listing goes on.
     pub const fn new(items: Vec<T>, next: Option<PageToken>) -> Self {
         Self { items, next }
+    }
+}
+
+/// Shows how many items there are, not the items: they may be fields of a hash with their values.
+impl<T> fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { items, next } = self;
+        f.debug_struct("Page").field("items", &items.len()).field("next", next).finish()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Snapshots and restores as streams of records.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::byte_count::ByteCount;
 use crate::options::with_methods;
 use crate::{Key, Scope, Timestamp};
 
@@ -29,7 +32,7 @@ with_methods!(SnapshotOptions {
 
 /// One record of a snapshot. Versions, leases and fencing marks are not part of it.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum SnapshotRecord {
     /// An entry.
     Entry {
@@ -63,6 +66,26 @@ impl SnapshotRecord {
     pub const fn deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Entry { deadline, .. } | Self::HashFields { deadline, .. } => *deadline,
+        }
+    }
+}
+
+/// Shows the size of a value and the number of fields, never their bytes.
+impl fmt::Debug for SnapshotRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { key, value, deadline } => f
+                .debug_struct("Entry")
+                .field("key", key)
+                .field("value", &ByteCount(value.len()))
+                .field("deadline", deadline)
+                .finish(),
+            Self::HashFields { key, fields, deadline } => f
+                .debug_struct("HashFields")
+                .field("key", key)
+                .field("fields", &fields.len())
+                .field("deadline", deadline)
+                .finish(),
         }
     }
 }

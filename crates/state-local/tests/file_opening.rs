@@ -17,7 +17,6 @@ async fn what_cannot_be_opened_is_refused_by_name_and_left_alone() -> Result<()>
     fs::create_dir(at("folder")).unwrap();
     fs::write(at("zeros"), vec![0; 100_000]).unwrap();
     fs::write(at("short"), "redb").unwrap();
-    fs::create_dir(at("taken.new")).unwrap();
     {
         let other = redb::Database::create(at("other")).unwrap();
         let transaction = other.begin_write().unwrap();
@@ -40,11 +39,8 @@ async fn what_cannot_be_opened_is_refused_by_name_and_left_alone() -> Result<()>
         (at("folder"), ErrorKind::Invalid, "is a folder"),
         (at("no/folder"), ErrorKind::Invalid, "create its folder"),
         (at("text/below"), ErrorKind::Invalid, "lies in no folder"),
-        (at("taken"), ErrorKind::Invalid, "a folder has its name"),
         (at("zero\0byte"), ErrorKind::Invalid, "name another one"),
         (at(&"n".repeat(300)), ErrorKind::Invalid, "too long"),
-        // Its file is made under a longer name.
-        (at(&"n".repeat(254)), ErrorKind::Invalid, "too long"),
         (PathBuf::new(), ErrorKind::Invalid, "(without a name) cannot lie at this path"),
     ] {
         let before = fs::read(&path).ok();
@@ -77,17 +73,47 @@ async fn what_is_no_ordinary_file_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn an_empty_file_and_an_unfinished_creation_become_a_store() -> Result<()> {
+async fn an_empty_file_and_an_absent_one_become_a_store() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store");
-    fs::write(&path, "").unwrap();
-    fs::write(folder.path().join("store.new"), vec![0; 5_000]).unwrap();
-    let backend = FileBackend::open(&path).await?;
-    backend.put("key", "1").await?;
-    drop(backend);
+    let longest = "n".repeat(255);
+    fs::write(folder.path().join("empty"), "").unwrap();
+    for name in ["empty", "absent", &longest] {
+        let path = folder.path().join(name);
+        let backend = FileBackend::open(&path).await?;
+        backend.put("key", "1").await?;
+        drop(backend);
+        let again = FileBackend::open(&path).await?;
+        assert_eq!(again.get("key").await?.as_deref(), Some(b"1".as_slice()));
+    }
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
-    assert_eq!(FileBackend::open(&path).await?.get("key").await?.as_deref(), Some(b"1".as_slice()));
+    assert_eq!(left.len(), 3, "{left:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn creating_a_store_touches_no_other_file() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for suffix in [".new", ".tmp", "~", ".unfinished"] {
+        let other = FileBackend::open(at(&format!("store{suffix}"))).await?;
+        other.put("key", suffix).await?;
+        other.store().close().await?;
+    }
+    fs::write(at("absent.new"), "a letter").unwrap();
+    fs::create_dir(at("beside.new")).unwrap();
+    fs::write(at("store"), "").unwrap();
+    for name in ["store", "absent", "beside"] {
+        FileStore::at(at(name)).await?.close().await?;
+    }
+    // A creation that fails touches nothing either.
+    fs::create_dir(at("folder")).unwrap();
+    assert!(FileStore::at(at("folder")).await.is_err());
+    for suffix in [".new", ".tmp", "~", ".unfinished"] {
+        let other = FileBackend::open(at(&format!("store{suffix}"))).await?;
+        assert_eq!(other.get("key").await?.as_deref(), Some(suffix.as_bytes()));
+    }
+    assert_eq!(fs::read(at("absent.new")).unwrap(), b"a letter");
+    assert!(at("beside.new").is_dir());
     Ok(())
 }
 
@@ -130,6 +156,19 @@ async fn a_closed_store_says_so() -> Result<()> {
     // Another opening does not need the closed one to be gone.
     let again = FileBackend::open(&path).await?;
     assert_eq!(again.get("key").await?.as_deref(), Some(b"1".as_slice()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn debug_shows_where_a_store_lies_and_nothing_of_it() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let backend = FileBackend::open(&path).await?;
+    backend.put("key", "hunter2").await?;
+    for shown in [format!("{backend:?}"), format!("{:?}", backend.store())] {
+        assert!(shown.contains(&path.display().to_string()), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
     Ok(())
 }
 

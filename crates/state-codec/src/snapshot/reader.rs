@@ -1,5 +1,6 @@
 //! Reading a snapshot file, record by record, and verifying one.
 
+use std::fmt;
 use std::io::Read;
 use std::iter::FusedIterator;
 
@@ -53,13 +54,23 @@ pub(super) fn verify<R: Read>(
 /// has been verified, but what follows has not: before anything irreversible is done with them,
 /// read the whole with [`verify_snapshot`] first, as [`restore_snapshot`](super::restore_snapshot)
 /// does.
-#[derive(Debug)]
 pub struct SnapshotReader<R> {
     source: R,
     so_far: SnapshotSummary,
     records: Records,
     block_start: u64,
     ended: Ended,
+}
+
+/// Shows what has been read in numbers, never bytes of it; the source may hold all of it.
+impl<R> fmt::Debug for SnapshotReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotReader")
+            .field("so_far", &self.so_far)
+            .field("block_start", &self.block_start)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -35,6 +35,13 @@ pub async fn write_snapshot<B: StateBackend + ?Sized, W: Write + Send>(
 }
 
 /// Writes a stream of records into `sink`; otherwise as [`write_snapshot`].
+///
+/// # Errors
+/// Those of the stream and of [`SnapshotWriter`]; the file is incomplete then, and every reader
+/// refuses it.
+///
+/// # Cancellation
+/// Leaves an incomplete file, and of the stream whatever dropping it half-read leaves.
 pub async fn write_records<S, W: Write + Send>(
     records: S,
     sink: W,

@@ -1,7 +1,10 @@
 //! The bounded compare-and-set loop behind `update`.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::byte_count::ByteCount;
 use crate::{
     DeleteOptions, Error, ErrorKind, Expiry, GetOptions, Key, Outcome, Precondition, PutOptions,
     Result, StateBackend,
@@ -12,7 +15,7 @@ const TRIES_MAX: u32 = 100;
 
 /// What an [`update`](crate::StateBackendExt::update) does with the value that it saw.
 #[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum UpdateAction {
     /// Stores this value.
     Put(Bytes),
@@ -26,6 +29,17 @@ impl UpdateAction {
     /// Stores `value`.
     pub fn put(value: impl Into<Bytes>) -> Self {
         Self::Put(value.into())
+    }
+}
+
+/// Shows the size of the value, never its bytes.
+impl fmt::Debug for UpdateAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put(value) => f.debug_tuple("Put").field(&ByteCount(value.len())).finish(),
+            Self::Delete => f.write_str("Delete"),
+            Self::Keep => f.write_str("Keep"),
+        }
     }
 }
 

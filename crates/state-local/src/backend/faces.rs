@@ -7,6 +7,14 @@
 /// lent to the call: options are large, and each time they move costs as much as a lock.
 macro_rules! backend_faces {
     ($backend:ty) => {
+        /// Shows which namespace of which store it is, and nothing that is stored.
+        impl std::fmt::Debug for $backend {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let info = self.inner.info();
+                f.debug_struct(stringify!($backend)).field("info", &info).finish_non_exhaustive()
+            }
+        }
+
         $crate::backend::backend_faces! { @face state_core::StateBackend, $backend, {
             fn info(&self) -> state_core::BackendInfo {
                 self.inner.info()

@@ -1,5 +1,6 @@
 //! The file store, its builder, and the backend that it opens.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +39,10 @@ use crate::backend::{Local, backend_faces};
 /// A write gets an error that says whether it was applied, and the file is opened again: calls
 /// succeed when the disk does. A damaged file is `Corrupt` and never read as if nothing had
 /// happened: each record has a checksum, and files up to
-/// [`verify_bytes_max`](FileStoreBuilder::verify_bytes_max) are checked when they are opened. A
-/// file that is deleted or replaced while it is open fails writes until it is back.
+/// [`verify_bytes_max`](FileStoreBuilder::verify_bytes_max), 256 MiB by default, are checked when they
+/// are opened. In a larger file that is damaged a key may read as absent, and listings may end early,
+/// until [`verify`](Self::verify) is called; no read returns another value than was written. The
+/// program `statectl` sets 16 MiB, and reads everything with `statectl info --verify`. A file that is deleted or replaced while it is open fails writes until it is back.
 ///
 /// # Cost
 /// Reads and writes cost `O(log n)` of the records in the file. A snapshot that is not read to
@@ -61,9 +64,17 @@ use crate::backend::{Local, backend_faces};
 /// # state_core::Result::<()>::Ok(()) })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileStore {
     handle: Arc<Handle>,
+}
+
+/// Shows where the store lies; what waits to be written is nobody's business.
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = format_args!("{}", self.handle.shared.place);
+        f.debug_struct("FileStore").field("place", &place).finish_non_exhaustive()
+    }
 }
 
 impl FileStore {
@@ -270,7 +281,11 @@ impl FileStoreBuilder {
     /// Opens the store in the file `path`, or creates it. Its folder must exist.
     ///
     /// After an unclean end the whole file is checked, which takes time in proportion to it,
-    /// except with [`CommitMode::QuickRepair`]. Dropping the future closes the store again.
+    /// except with [`CommitMode::QuickRepair`].
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the store again, and waits for that; a store that was being made is there whole, and empty,
+    /// or not at all.
     ///
     /// # Errors
     /// `Unavailable` when another process has the file open, or this one; `Denied` without the
@@ -289,6 +304,9 @@ impl FileStoreBuilder {
     ///
     /// # Errors
     /// As [`open`](Self::open).
+    ///
+    /// # Cancellation
+    /// As [`open`](Self::open), except that an empty storage may be left with the beginning of a store.
     #[cfg(feature = "simulation")]
     pub async fn open_storage(
         self,
@@ -305,7 +323,6 @@ impl FileStoreBuilder {
 }
 
 /// One namespace of a [`FileStore`], which it keeps open.
-#[derive(Debug)]
 pub struct FileBackend {
     inner: Local<FileSpace>,
     store: FileStore,
@@ -316,6 +333,9 @@ impl FileBackend {
     /// default settings.
     ///
     /// # Errors
+    /// As [`FileStoreBuilder::open`].
+    ///
+    /// # Cancellation
     /// As [`FileStoreBuilder::open`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         FileStore::at(path).await?.open(Namespace::default())

@@ -182,7 +182,6 @@ impl MemoryStoreBuilder {
 }
 
 /// One namespace of a [`MemoryStore`].
-#[derive(Debug)]
 pub struct MemoryBackend {
     inner: Local<MemorySpace>,
 }
