@@ -56,3 +56,24 @@ impl fmt::Debug for Namespace {
         write!(f, "Namespace({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, Outcome};
+
+    #[test]
+    fn a_namespace_has_1_to_256_bytes() {
+        for bytes in [1, 255, 256] {
+            let namespace = Namespace::new(vec![0xFF; bytes]).unwrap();
+            assert_eq!(namespace.as_bytes().len(), bytes);
+        }
+        let refused = |bytes| {
+            let error = Namespace::new(vec![b'n'; bytes]).unwrap_err();
+            assert_eq!(error.outcome(), Outcome::NotApplied);
+            error.kind()
+        };
+        assert_eq!(refused(0), ErrorKind::Invalid);
+        assert_eq!([refused(257), refused(1 << 20)], [ErrorKind::TooLarge; 2]);
+    }
+}

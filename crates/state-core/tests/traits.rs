@@ -1,5 +1,6 @@
 //! Pins what the traits must stay: object safe, thread safe, and free of name clashes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use state_core::checkpoint::{Checkpointer, CheckpointerExt, ListCheckpoints, Retention};
@@ -24,7 +25,44 @@ static_assertions::assert_impl_all!(Error: Send, Sync, std::error::Error);
 static_assertions::assert_impl_all!(ManualClock: Clock, Clone);
 static_assertions::assert_impl_all!(SystemClock: Clock, Copy);
 
-/// Compiles only while no name occurs in both traits.
+/// The names of the methods that the trait `name` has in `source`.
+fn methods<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let begins = |line: &&str| line.starts_with(&format!("pub trait {name}"));
+    let body = source.lines().skip_while(|line| !begins(line)).take_while(|line| *line != "}");
+    let name_of = |line: &'a str| {
+        let line = line.strip_prefix("    ")?;
+        let line = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")?;
+        line.split(['(', '<']).next()
+    };
+    body.filter_map(name_of).collect()
+}
+
+#[test]
+fn no_name_occurs_in_a_driver_trait_and_in_its_extension() {
+    let driver = methods(include_str!("../src/backend.rs"), "StateBackend");
+    let roles = [
+        methods(include_str!("../src/hash.rs"), "HashStore"),
+        methods(include_str!("../src/transact.rs"), "Transact"),
+        methods(include_str!("../src/watch.rs"), "Watch"),
+        methods(include_str!("../src/lease/store.rs"), "LeaseStore"),
+    ];
+    let extension = methods(include_str!("../src/ext.rs"), "StateBackendExt");
+    // What is looked at is what is there.
+    assert!(driver.contains("get_opts") && driver.contains("as_lease"), "{driver:?}");
+    assert!(extension.contains("get") && extension.contains("restore"), "{extension:?}");
+    assert!(driver.len() >= 20 && extension.len() >= 29, "{driver:?} and {extension:?}");
+    for of in std::iter::once(&driver).chain(&roles) {
+        assert!(!of.is_empty());
+        assert_eq!(of.intersection(&extension).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    let driver = methods(include_str!("../src/checkpoint/checkpointer.rs"), "Checkpointer");
+    let extension = methods(include_str!("../src/checkpoint/ext.rs"), "CheckpointerExt");
+    assert!(driver.contains("put_checkpoint") && extension.contains("prune_thread"));
+    assert!(driver.len() >= 13 && extension.len() >= 11, "{driver:?} and {extension:?}");
+    assert_eq!(driver.intersection(&extension).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
 async fn both_traits_together(store: Arc<dyn StateBackend>) -> Result<()> {
     let by_reference: &dyn StateBackend = &*store;
     by_reference.put("k", "v").await?;
