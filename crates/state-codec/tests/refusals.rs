@@ -308,21 +308,60 @@ fn what_could_not_be_read_back_is_not_written() {
     depth_is_limited_alike::<state_codec::Bincode>();
 }
 
+/// A body of a few bytes that claims to hold far more is refused, and little is allocated for it: room for a thousand items
+/// that may take no bytes, whatever it claims.
+#[cfg(any(feature = "bincode", feature = "msgpack"))]
+fn costs_nothing<T: serde::de::DeserializeOwned + std::fmt::Debug>(codec: CodecId, body: &[u8]) {
+    let envelope = Crafted::new(codec, body).open().unwrap();
+    let taken = allocation_counter::measure(|| {
+        refused(envelope.decode::<T>(), ErrorKind::Corrupt);
+    });
+    let what = std::any::type_name::<T>();
+    assert!(taken.bytes_max <= BESIDE_BYTES, "{} bytes for a {what} of {body:?}", taken.bytes_max);
+}
+
 #[cfg(feature = "bincode")]
 #[test]
 fn bincode_bombs_are_corrupt_and_cost_nothing() {
     use state_codec::Bincode;
     let huge = [253, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
-    refused(decode::<Vec<()>>(CodecId::Bincode, &huge), ErrorKind::Corrupt);
-    refused(decode::<String>(CodecId::Bincode, &huge), ErrorKind::Corrupt);
-    refused(decode::<Vec<u64>>(CodecId::Bincode, &huge), ErrorKind::Corrupt);
-    refused(decode::<Vec<u8>>(CodecId::Bincode, &[252, 0, 0, 0, 4]), ErrorKind::Corrupt);
+    costs_nothing::<Vec<()>>(CodecId::Bincode, &huge);
+    costs_nothing::<String>(CodecId::Bincode, &huge);
+    costs_nothing::<Vec<u64>>(CodecId::Bincode, &huge);
+    for length in [&[252, 0, 0, 0, 4], &[252, 0, 0, 0, 1], &[252, 0xFF, 0xFF, 0xFF, 0xFF]] {
+        costs_nothing::<Vec<u8>>(CodecId::Bincode, length);
+        costs_nothing::<String>(CodecId::Bincode, length);
+        costs_nothing::<Vec<[u64; 4]>>(CodecId::Bincode, length);
+        costs_nothing::<std::collections::BTreeMap<u8, u8>>(CodecId::Bincode, length);
+    }
     // Items without bytes of their own: some are fine, a million is refused both ways.
     let units = |len| Envelope::encode::<Bincode, _>(&vec![(); len], EnvelopeOptions::new());
     let some = Envelope::open(units(1_000).unwrap()).unwrap();
     assert_eq!(some.decode::<Vec<()>>().unwrap().len(), 1_000);
     refused(units(1_000_000), ErrorKind::Invalid);
     refused(decode::<Vec<()>>(CodecId::Bincode, &[252, 0, 0, 16, 0]), ErrorKind::Corrupt);
+}
+
+#[cfg(feature = "msgpack")]
+#[test]
+fn messagepack_bombs_are_corrupt_and_cost_nothing() {
+    use std::collections::{BTreeMap, HashMap};
+    const MESSAGEPACK: CodecId = CodecId::MessagePack;
+    // An array, a map, a text, bytes and an extension of 4,294,967,295 items or bytes.
+    for kind in [0xDD, 0xDF, 0xDB, 0xC6, 0xC9] {
+        for items in [&[][..], &[1], &[1; 40]] {
+            let body = [&[kind, 0xFF, 0xFF, 0xFF, 0xFF], items].concat();
+            costs_nothing::<serde_json::Value>(MESSAGEPACK, &body);
+            costs_nothing::<serde::de::IgnoredAny>(MESSAGEPACK, &body);
+            costs_nothing::<Vec<u64>>(MESSAGEPACK, &body);
+            costs_nothing::<Vec<[u64; 4]>>(MESSAGEPACK, &body);
+            costs_nothing::<String>(MESSAGEPACK, &body);
+            costs_nothing::<HashMap<u64, u64>>(MESSAGEPACK, &body);
+            costs_nothing::<BTreeMap<String, Vec<u8>>>(MESSAGEPACK, &body);
+        }
+    }
+    // Items that cost nothing on the wire, if there were such.
+    costs_nothing::<Vec<()>>(MESSAGEPACK, &[0xDD, 0xFF, 0xFF, 0xFF, 0xFF]);
 }
 
 #[cfg(feature = "bincode")]
