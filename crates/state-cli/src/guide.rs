@@ -31,7 +31,10 @@ Each command teaches itself: `statectl put --help`. All: `statectl --help`.
 /// What follows the list of commands in `statectl --help`.
 pub(crate) const AFTER_HELP: &str = "\
 Stores:
-  file:PATH    a durable store in one file, for one process at a time
+  file:PATH    a durable store in one file, for one process at a time. A file of
+               up to 16 MiB is checked as a whole when it is opened; of a larger
+               one what is read is checked, and a key that damage has taken away
+               reads as absent: `statectl info --verify` reads everything
   memory:      a store in the memory of this command; gone when it ends
   redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]
                a server of Redis or Valkey, for many processes at once; with TLS

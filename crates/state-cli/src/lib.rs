@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod prose;
 mod quiet;
+mod received;
 mod run;
 mod store_url;
 mod table;

@@ -76,6 +76,17 @@ impl Output {
         Ok(())
     }
 
+    /// Writes one JSON document beside a result that standard output is taken by; nothing where JSON
+    /// was not asked for.
+    pub(crate) fn json_aside(&self, document: &impl Serialize) {
+        if self.json {
+            match serde_json::to_string(document) {
+                Ok(document) => to_stderr(document),
+                Err(error) => to_stderr(error),
+            }
+        }
+    }
+
     /// Sends what is buffered.
     pub(crate) fn flush(&self) -> Result<(), Failure> {
         self.stdout.borrow_mut().flush().map_err(|error| Failure::output(&error))

@@ -32,7 +32,12 @@ pub(crate) fn count(output: &Output, what: &'static str) -> ProgressBar {
     styled(output, ProgressBar::no_length(), what, "{msg} {human_pos} {per_sec}")
 }
 
-/// Something that goes on, of which nothing can be counted.
+/// A count of bytes of which nobody knows how many come.
+pub(crate) fn received(output: &Output, what: &'static str) -> ProgressBar {
+    styled(output, ProgressBar::no_length(), what, "{msg} {bytes} {bytes_per_sec}")
+}
+
+/// How long something has taken that cannot say how far it is.
 pub(crate) fn waiting(output: &Output, what: &'static str) -> ProgressBar {
     styled(output, ProgressBar::no_length(), what, "{spinner} {msg} {elapsed}")
 }

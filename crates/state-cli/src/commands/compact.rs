@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::open::Store;
+use crate::progress;
 
 /// Make the file of a store as small as it can be
 ///
@@ -35,7 +36,10 @@ pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Ans
     };
     let backend = store.open(context.namespace()?)?;
     let bytes_before = disk_bytes(&backend).await?;
-    store.compact().await?;
+    let bar = progress::waiting(&context.output, "compact");
+    let compacted = store.compact().await;
+    bar.finish_and_clear();
+    compacted?;
     let bytes_after = disk_bytes(&backend).await?;
     if context.output.json {
         context.output.json(&Document { bytes_before, bytes_after })?;

@@ -27,7 +27,7 @@ use crate::progress;
 /// says how many there are. docs/wire-format.md describes the lines. How long a thread lives, writes
 /// beside checkpoints that were never put, and what a pruning has left out of sight are not in them:
 /// the history of a channel that is rebuilt from writes begins at the oldest checkpoint that is
-/// shown.
+/// shown. With `-` and --json, the document is written to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -74,6 +74,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         let written = write(&*store, &named, &mut sink, &bar).await?;
         bar.finish_and_clear();
         context.output.note(describe(&written, "standard output"));
+        context.output.json_aside(&written);
         return Ok(Answer::Yes);
     }
     let failed = |error| Failure::file("writing", file, &error);

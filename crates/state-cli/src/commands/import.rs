@@ -1,12 +1,11 @@
 //! `statectl import`: reads threads from JSON lines.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use state_codec::{SnapshotSource, Spool};
+use state_codec::SnapshotSource;
 use state_core::checkpoint::{
     CheckpointLimits, CheckpointTuple, Checkpointer, CheckpointerExt, PutCheckpoint, PutWrites,
 };
@@ -16,7 +15,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::json_lines::JsonLines;
 use crate::output::counted;
-use crate::progress;
+use crate::{progress, received};
 
 /// A line holds a whole state, as text.
 const LINE_BYTES_MAX: usize = 256 << 20;
@@ -63,8 +62,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let from_stdin = file.as_os_str() == "-";
     let path = if from_stdin { Path::new("standard input") } else { file };
     let source: Box<dyn SnapshotSource> = if from_stdin {
-        // The temporary file is bounded by the room on the disk alone.
-        Box::new(Spool::copy(io::stdin().lock(), None, u64::MAX - 1)?)
+        Box::new(received::standard_input(&context.output)?)
     } else {
         Box::new(file.clone())
     };

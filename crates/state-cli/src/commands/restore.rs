@@ -1,7 +1,6 @@
 //! `statectl restore`: applies a snapshot file to a namespace.
 
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use clap::Args;
 use indicatif::{HumanCount, ProgressBar};
 use serde::Serialize;
 use state_codec::{
-    RestoreFileOptions, SnapshotProgress, SnapshotSource, SnapshotStage, Spool, restore_snapshot,
+    RestoreFileOptions, SnapshotProgress, SnapshotSource, SnapshotStage, restore_snapshot,
     verify_snapshot,
 };
 use state_core::{ErrorKind, RestoreMode, RestoreOptions, RestoreReport, StateBackend};
@@ -18,7 +17,7 @@ use super::snapshot::Document as SnapshotDocument;
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::output::counted;
-use crate::progress;
+use crate::{progress, received};
 
 /// Apply a snapshot file to a namespace
 ///
@@ -62,12 +61,12 @@ struct Document {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     if arguments.check {
-        let source = source(arguments)?;
+        let source = source(arguments, context)?;
         return check(&*source, arguments, context);
     }
     // A wrong store is said before a pipe is drained.
     context.store_url()?;
-    let source = source(arguments)?;
+    let source = source(arguments, context)?;
     let namespace = context.namespace()?;
     let opened = context.open_store(Access::Create).await?;
     let store = opened.namespace(namespace).await?;
@@ -97,10 +96,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     Ok(Answer::Yes)
 }
 
-fn source(arguments: &Arguments) -> Result<Box<dyn SnapshotSource>, Failure> {
+fn source(arguments: &Arguments, context: &Context) -> Result<Box<dyn SnapshotSource>, Failure> {
     if arguments.file.as_os_str() == "-" {
-        // The temporary file is bounded by the room on the disk alone.
-        return Ok(Box::new(Spool::copy(io::stdin().lock(), None, u64::MAX - 1)?));
+        return Ok(Box::new(received::standard_input(&context.output)?));
     }
     let path = &arguments.file;
     File::open(path).map_err(|error| Failure::file("reading", path, &error))?;

@@ -22,6 +22,7 @@ use crate::{duration, progress};
 /// The file holds entries and hashes with their deadlines; versions, leases and fencing marks
 /// are not part of it. It is checksummed, and can be restored into any store. A file appears
 /// under its name when it is complete and on disk, so a failure never harms an older snapshot.
+/// With `-` and --json, the document is written to standard error.
 /// On a server, threads of checkpoints are not part of it either: `export` writes those.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -98,6 +99,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         let sink = Sink::new(Output::raw());
         let summary = write(&*store, options, sink, name, &bar, context).await?;
         context.output.note(describe(&summary, name));
+        context.output.json_aside(&Document::new(&summary));
         summary
     } else {
         let folder = match arguments.file.parent() {
@@ -146,14 +148,15 @@ async fn write<W: Write + Send>(
     }
 }
 
-/// Puts the complete file on disk and gives it its name.
+/// Puts the complete file on disk, and gives it its name only then: a power cut leaves what had
+/// the name before, or all of the new file.
 pub(super) fn keep(
     temporary: tempfile::NamedTempFile,
     folder: &Path,
     name: &Path,
 ) -> io::Result<()> {
-    let file = temporary.persist(name).map_err(|failed| failed.error)?;
-    file.sync_all()?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(name).map_err(|failed| failed.error)?;
     // Where folders cannot be opened, their entries need no sync.
     if let Ok(folder) = File::open(folder) {
         folder.sync_all()?;

@@ -79,12 +79,17 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         return Ok(Answer::Yes);
     }
     if from == WatchStart::Now {
-        context.output.note(if in_memory {
+        let why = if in_memory {
             "nobody else can change a memory store: there is nothing to follow from now on"
         } else {
             "no other process can write a file store while this one has it open: there is nothing \
              to follow from now on; --from oldest prints the changes that are retained"
-        });
+        };
+        if context.output.json {
+            context.output.warn(why);
+        } else {
+            context.output.note(why);
+        }
         return Ok(Answer::Yes);
     }
     let mut events = watch.watch(options.with_follow(false)).await?;
@@ -105,6 +110,12 @@ fn on_server(url: &StoreUrl) -> bool {
 
 fn note_the_end(last: Option<ResumeToken>, in_memory: bool, context: &Context) {
     let output = &context.output;
+    if output.json && !in_memory {
+        // A program that waits for more would wait in vain.
+        output
+            .warn("this is all that is retained; a live writer of a file store cannot be followed");
+        return;
+    }
     match last {
         Some(token) => {
             let token = key_text::hex(token.as_bytes());

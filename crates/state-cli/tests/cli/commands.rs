@@ -192,6 +192,8 @@ fn changes_are_told_from_the_log() {
         .map(|event| (event["change"].as_str().unwrap(), event["key"].as_str().unwrap()))
         .collect();
     assert_eq!(told, [("put", "a"), ("put", "b"), ("deleted", "a")]);
+    let watched = bench.run(["watch", "--json"]);
+    assert!(watched.stderr.contains("\"warning\"") && watched.stderr.contains("live writer"));
     let text = bench.run(["watch"]);
     assert!(text.ok().lines().count() == 3);
     assert!(text.stderr.contains("live writer"), "{}", text.stderr);
@@ -236,6 +238,45 @@ fn info_says_what_there_is() {
     assert_eq!(memory["namespaces"], serde_json::json!([]));
     assert_eq!(memory["scheme"], "memory");
     assert!(memory["not_offered"].as_array().unwrap().iter().any(|name| name == "durable"));
+}
+
+/// A store of more than 16 MiB, of which `change` has changed the file.
+fn large_store(change: impl FnOnce(&mut Vec<u8>)) -> Bench {
+    let bench = Bench::new();
+    for number in 0..20 {
+        let value = format!("value {number:02} ").repeat(100_000);
+        let file = bench.write("value", value);
+        bench.run(["put", &format!("k{number:02}"), &format!("@{}", file.display())]).ok();
+    }
+    let path = bench.path("app.state");
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() > 16 << 20, "{} bytes", bytes.len());
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    bench
+}
+
+#[test]
+fn info_verifies_the_whole_file_when_asked() {
+    let sound = large_store(|_| ());
+    assert!(sound.run(["info", "--verify"]).ok().contains("every page"));
+    assert_eq!(sound.run(["info", "--verify", "--json"]).json()["verified"], true);
+    assert!(sound.run(["info", "--json"]).json().get("verified").is_none());
+
+    let damaged = large_store(|bytes| {
+        let value = b"value 07 value 07 ";
+        let at = bytes.windows(value.len()).position(|found| found == value).unwrap();
+        bytes[at + 50_000] ^= 1;
+    });
+    damaged.run(["info"]).ok();
+    damaged.run(["get", "k08"]).ok();
+    damaged.run(["get", "k07"]).exits(5);
+    let told = damaged.run(["info", "--verify", "--json"]);
+    told.exits(5);
+    assert_eq!(told.error()["kind"], "corrupt");
+
+    let memory = damaged.run_bare(["--store", "memory:", "info", "--verify"]);
+    memory.exits(2);
 }
 
 #[test]

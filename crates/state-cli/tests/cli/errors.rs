@@ -85,7 +85,7 @@ fn stores_that_are_none() {
 fn paths_where_no_store_can_lie() {
     let bench = Bench::new();
     bench.write("text", "some words");
-    let (long, longer) = ("n".repeat(254), "n".repeat(300));
+    let (long, longer) = ("n".repeat(256), "n".repeat(300));
     for (path, said) in [
         (".", "is a folder"),
         ("no/folder", "create its folder first"),

@@ -80,6 +80,9 @@ fn exports_go_through_pipes_and_in_parts() {
     let all = bench.run(["export", "-", "--thread", "trip", "--thread", "other"]);
     all.ok();
     assert!(all.stderr.contains("13 checkpoints of 2 threads"), "{}", all.stderr);
+    let told = bench.run(["export", "-", "--json"]);
+    let told: Value = serde_json::from_str(&told.stderr).unwrap();
+    assert!(told["checkpoints"].as_u64().unwrap() >= 13, "{told}");
     let mut command = bench.command();
     command.args(["--store", "file:copy.state", "import", "-"]);
     assert_eq!(finish(command, &all.stdout).ok(), "imported 13 checkpoints\n");

@@ -59,6 +59,9 @@ fn snapshots_go_through_pipes() {
     let stream = bench.run(["snapshot", "-"]);
     stream.ok();
     assert!(stream.stderr.contains("6 entries"), "{}", stream.stderr);
+    let told: serde_json::Value =
+        serde_json::from_str(&bench.run(["snapshot", "-", "--json"]).stderr).unwrap();
+    assert_eq!(told["records"], 6);
     let mut command = bench.command();
     command.args(["--store", "file:copy.state", "restore", "-", "--json"]);
     let restored = finish(command, &stream.stdout);
