@@ -227,6 +227,16 @@ async fn a_default_lifetime_out_of_range_refuses_the_writes_that_take_it() -> Re
 }
 
 #[tokio::test]
+async fn debug_shows_the_namespace_and_nothing_of_it() -> Result<()> {
+    let backend = MemoryBackend::new();
+    backend.put("key", "hunter2").await?;
+    backend.put_field("hash", "field", "hunter2").await?;
+    let shown = format!("{backend:?}");
+    assert!(shown.contains("default") && !shown.contains("hunter2"), "{shown}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_removal_of_absent_fields_tells_nothing() -> Result<()> {
     let backend = MemoryStore::new().open(Namespace::default())?;
     backend.put_field("h", "f", "1").await?;

@@ -1,9 +1,10 @@
 //! The handle of a held lease, and the task that renews it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,7 +12,7 @@ use futures_util::future::{Either, select};
 use super::leases::{Leases, store_of};
 use super::signal::Signal;
 use super::store::{AcquireOptions, LeaseGrant, OwnerId};
-use crate::{Error, ErrorKind, Fence, FenceToken, Key, Result};
+use crate::{Error, ErrorKind, Fence, FenceToken, Key, Outcome, Result};
 
 /// A lease that is held, and renewed in the background until it is released, dropped or lost.
 ///
@@ -114,22 +115,40 @@ impl Lease {
         self.shared.lost.raised().await;
     }
 
-    /// Runs `work` while the lease is held, and drops it at the moment the lease is lost.
+    /// Runs `work` while the lease is held, and drops it at the moment the lease is lost, by an answer
+    /// of the store or because its deadline has passed. Work on a lease that is lost already is not
+    /// begun, and none goes on after the deadline: it is looked at before each step.
     ///
     /// # Errors
-    /// `Fenced` when the lease was lost first; what `work` did until then stands, hence the
-    /// outcome *unknown*.
+    /// `Fenced` when the lease was lost first: with the outcome *not applied* when `work` was not
+    /// begun, and *unknown* when it was, because what it did until then stands.
     ///
     /// # Cancellation
     /// Dropping the future drops `work`, and keeps the lease.
     pub async fn run<F: Future>(&self, work: F) -> Result<F::Output> {
-        match select(pin!(work), pin!(self.lost())).await {
-            Either::Left((output, _)) => Ok(output),
-            Either::Right(((), _)) => {
+        if self.is_lost() {
+            return Err(lost("the lease was lost before the work began", Outcome::NotApplied));
+        }
+        let (mut work, mut end) = (pin!(work), pin!(self.end()));
+        poll_fn(|cx| {
+            // The clock is asked too: a thread that stood still comes here before what wakes the rest.
+            if end.as_mut().poll(cx).is_ready() || self.is_lost() {
                 let message = "the lease was lost while the work was going on";
-                let error = Error::new(ErrorKind::Fenced, message).with_op("run");
-                Err(error.with_outcome(crate::Outcome::Unknown))
+                return Poll::Ready(Err(lost(message, Outcome::Unknown)));
             }
+            work.as_mut().poll(cx).map(Ok)
+        })
+        .await
+    }
+
+    /// Waits until the lease is lost or its deadline has passed, which renewals move.
+    async fn end(&self) {
+        loop {
+            let left = self.remaining();
+            if left.is_zero() {
+                return;
+            }
+            select(self.shared.lost.raised(), self.shared.leases.clock.sleep(left)).await;
         }
     }
 
@@ -161,6 +180,10 @@ impl Drop for Lease {
             drop(shared.release().await);
         }));
     }
+}
+
+fn lost(message: &'static str, outcome: Outcome) -> Error {
+    Error::new(ErrorKind::Fenced, message).with_op("run").with_outcome(outcome)
 }
 
 impl Shared {
