@@ -18,34 +18,39 @@ const BEGIN: &str =
     "<!-- dependency law: written by `cargo xtask tidy --fix` from xtask/src/tidy/law.rs -->";
 const END: &str = "<!-- end of the dependency law -->";
 
-/// A crate, what it may be built on, and what only its tests may use besides.
+/// A crate, what it may be built on, what only a feature of it may bring, and what only its tests may use besides.
 struct Article {
     name: &'static str,
     may_use: &'static [&'static str],
+    may_offer: &'static [&'static str],
     tests_may_use: &'static [&'static str],
 }
 
 const LAW: &[Article] = &[
-    Article { name: "state-core", may_use: &[], tests_may_use: &[] },
-    Article { name: "state-codec", may_use: &["state-core"], tests_may_use: &[] },
+    Article { name: "state-core", may_use: &[], may_offer: &[], tests_may_use: &[] },
+    Article { name: "state-codec", may_use: &["state-core"], may_offer: &[], tests_may_use: &[] },
     Article {
         name: "state-local",
         may_use: &["state-core", "state-codec"],
+        may_offer: &[],
         tests_may_use: &["state-conformance"],
     },
     Article {
         name: "state-checkpoint",
         may_use: &["state-core", "state-codec"],
+        may_offer: &[],
         tests_may_use: &["state-conformance", "state-local"],
     },
     Article {
         name: "state-redis",
-        may_use: &["state-core", "state-codec", "state-checkpoint"],
+        may_use: &["state-core"],
+        may_offer: &["state-codec", "state-checkpoint"],
         tests_may_use: &["state-conformance"],
     },
     Article {
         name: "state-conformance",
         may_use: &["state-core", "state-codec"],
+        may_offer: &[],
         tests_may_use: &[],
     },
 ];
@@ -94,7 +99,10 @@ fn check_manifest(manifest: &Manifest, all: &[Manifest]) -> Vec<Violation> {
     for dependency in manifest.uses.iter().filter(|dependency| is_member(&dependency.package)) {
         if !article.allows(dependency) {
             let tests = if dependency.only_tests { "tests of " } else { "" };
-            let message = format!("{tests}`{}` may not use `{}`", article.name, dependency.package);
+            let offered = article.may_offer.contains(&dependency.package.as_str());
+            let but = if offered { " but as an optional dependency" } else { "" };
+            let (name, package) = (article.name, &dependency.package);
+            let message = format!("{tests}`{name}` may not use `{package}`{but}");
             violations.push(Violation::of_file(&manifest.path, message));
         }
         if dependency.package == PATH_ONLY && dependency.has_version {
@@ -112,6 +120,7 @@ impl Article {
         let itself = dependency.only_tests && name == self.name;
         itself
             || self.may_use.contains(&name)
+            || ((dependency.optional || dependency.only_tests) && self.may_offer.contains(&name))
             || (dependency.only_tests && self.tests_may_use.contains(&name))
     }
 }
@@ -143,7 +152,10 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
 fn table() -> String {
     let mut text = String::from("| crate | may use | its tests may also use |\n|---|---|---|\n");
     for article in LAW {
-        let may = cell(article.may_use, "nothing of this workspace");
+        let mut may = cell(article.may_use, "nothing of this workspace");
+        if !article.may_offer.is_empty() {
+            write!(may, "; behind a feature {}", cell(article.may_offer, "nothing")).ok();
+        }
         let tests = cell(article.tests_may_use, "nothing more");
         writeln!(text, "| `{}` | {may} | {tests} |", article.name).ok();
     }
@@ -214,6 +226,38 @@ mod tests {
             let violations = manifests("state-core", rest);
             assert_eq!(violations.len(), 1, "{rest}: {violations:?}");
             assert!(violations[0].contains(found), "{violations:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_a_feature_may_bring_is_optional() {
+        let uses = |how: &str| {
+            let name = "state-redis";
+            let checkpoint =
+                ("crates/state-checkpoint/Cargo.toml", "[package]\nname = \"state-checkpoint\"");
+            let text = format!("[package]\nname = \"{name}\"\n{how}");
+            let page = format!("{BEGIN}\n{}{END}", table());
+            let path = format!("crates/{name}/Cargo.toml");
+            let shared = "[workspace.dependencies]\nstate-checkpoint = { path = \"x\" }";
+            let files: [(&str, &str); 5] =
+                [CORE, checkpoint, ("Cargo.toml", shared), (&path, &text), (PAGE, &page)];
+            check(&Tree::of(&files)).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        for how in [
+            "[dependencies]\nstate-checkpoint = { workspace = true, optional = true }",
+            "[dependencies]\nstate-checkpoint = { path = \"x\", optional = true }",
+            "[dev-dependencies]\nstate-checkpoint.workspace = true",
+        ] {
+            assert_eq!(uses(how), [""; 0], "{how}");
+        }
+        for how in [
+            "[dependencies]\nstate-checkpoint.workspace = true",
+            "[dependencies]\nstate-checkpoint = { workspace = true, optional = false }",
+            "[build-dependencies]\nstate-checkpoint.workspace = true",
+        ] {
+            let violations = uses(how);
+            assert_eq!(violations.len(), 1, "{how}: {violations:?}");
+            assert!(violations[0].contains("but as an optional dependency"), "{violations:?}");
         }
     }
 

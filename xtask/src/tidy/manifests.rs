@@ -24,6 +24,8 @@ pub(crate) struct Use {
     pub(crate) package: String,
     /// In `[dev-dependencies]`.
     pub(crate) only_tests: bool,
+    /// A feature brings it.
+    pub(crate) optional: bool,
     /// A version is required.
     pub(crate) has_version: bool,
 }
@@ -65,7 +67,9 @@ fn read_use(name: &str, value: &toml::Value, only_tests: bool, shared: &toml::Ta
     let source = if inherits { inherited().unwrap_or(value) } else { value };
     let package = source.get("package").and_then(toml::Value::as_str).unwrap_or(name);
     let has_version = source.is_str() || source.get("version").is_some();
-    Use { package: package.to_owned(), only_tests, has_version }
+    // What is inherited is optional where it is used, never where it is shared.
+    let optional = value.get("optional").and_then(toml::Value::as_bool) == Some(true);
+    Use { package: package.to_owned(), only_tests, optional, has_version }
 }
 
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {

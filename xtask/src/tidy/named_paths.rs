@@ -9,6 +9,9 @@ pub(crate) const WHAT: &str = "paths in backticks in docs/ARCHITECTURE.md exist"
 
 const PAGE: &str = "docs/ARCHITECTURE.md";
 
+/// What the names of files end with that the page may name without a folder.
+const FILES: &[&str] = &[".md", ".rs", ".toml"];
+
 /// Written by commands, not part of the repository.
 const BUILT: &str = "target/";
 
@@ -27,10 +30,11 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     violations
 }
 
-/// A word with a `/` in it, unless it is a URL or a pattern.
+/// A word with a `/` in it, or with the end of a file of ours, unless it is a URL or a pattern.
 fn is_path(span: &str) -> bool {
     let plain = |part: char| part.is_alphanumeric() || "/._-".contains(part);
-    span.contains('/') && span.chars().all(plain) && !span.starts_with(BUILT)
+    let is_file = FILES.iter().any(|end| span.ends_with(end) && span != *end);
+    (span.contains('/') || is_file) && span.chars().all(plain) && !span.starts_with(BUILT)
 }
 
 #[cfg(test)]
@@ -44,6 +48,7 @@ mod tests {
     #[test]
     fn a_path_that_does_not_exist_is_found() {
         assert_eq!(violations("in `crates/b` and `crates/a/src/key.rs`\n"), 2);
+        assert_eq!(violations("`clippy.toml`, `README.md`, `lib.rs` and `ci.yml`\n"), 3);
     }
 
     #[test]
@@ -54,7 +59,7 @@ mod tests {
         );
         assert_eq!(
             violations(
-                "`cargo run a/b`, `file:///x`, `docs/NNNN-*.md`, `Key`, `target/bench/x.json`\n"
+                "`cargo run a/b`, `file:///x`, `docs/NNNN-*.md`, `*.toml`, `Key`, `target/bench/x.json`, `.rs`\n"
             ),
             0
         );

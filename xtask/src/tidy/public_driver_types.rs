@@ -1,7 +1,7 @@
 //! No type of the Redis client appears in a public signature, not even in the driver's own: the client can then be
 //! replaced or updated without breaking a user.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Span;
 use syn::{
@@ -19,21 +19,79 @@ use super::{
 pub(crate) const WHAT: &str = "no type of the redis client appears in a public signature";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
+    let mut crates: BTreeMap<&str, Vec<(&str, syn::File)>> = BTreeMap::new();
+    for (path, text) in tree.texts(".rs") {
+        let (Some((package, _)), Ok(file)) = (path.split_once("/src/"), syn::parse_file(text))
+        else {
+            continue;
+        };
+        crates.entry(package).or_default().push((path, file));
+    }
     let mut violations = Vec::new();
-    for (path, text) in tree.texts(".rs").filter(|(path, _)| path.contains("/src/")) {
-        let Ok(file) = syn::parse_file(text) else { continue };
-        for line in Search::of(&file.items).lines {
-            let message =
-                "a type of the redis client in a public signature; wrap it in a type of this crate";
-            violations.push(Violation::at(path, line, message));
+    for files in crates.values() {
+        let aliases = Aliases::of(files);
+        for (path, file) in files {
+            for line in Search::of(&file.items, &aliases).lines {
+                let message = "a type of the redis client in a public signature; wrap it in a type of this crate";
+                violations.push(Violation::at(path, line, message));
+            }
         }
     }
     violations
 }
 
+/// Other names that a crate has given to types of the client, in whichever of its files.
+#[derive(Debug, Default)]
+struct Aliases(BTreeSet<String>);
+
+impl Aliases {
+    /// Names that a type of the crate's own has too are left out: names are not resolved here, and its own types are
+    /// what signatures are made of.
+    fn of(files: &[(&str, syn::File)]) -> Self {
+        let mut aliases = Self::default();
+        // An alias may be made of another one that comes later.
+        loop {
+            let known = aliases.0.len();
+            for (_, file) in files {
+                let mut found = BTreeSet::new();
+                Search::knowing(&file.items, &aliases).aliases_in(&file.items, &mut found);
+                aliases.0.extend(found);
+            }
+            if aliases.0.len() == known {
+                break;
+            }
+        }
+        let mut own = BTreeSet::new();
+        files.iter().for_each(|(_, file)| own_types(&file.items, &mut own));
+        aliases.0.retain(|alias| !own.contains(alias));
+        aliases
+    }
+}
+
+/// The names of types and traits that are made here.
+fn own_types(items: &[Item], own: &mut BTreeSet<String>) {
+    for item in items {
+        let name = match item {
+            Item::Struct(item) => &item.ident,
+            Item::Enum(item) => &item.ident,
+            Item::Trait(item) => &item.ident,
+            Item::Mod(module) => {
+                if let Some((_, items)) = &module.content {
+                    own_types(items, own);
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        own.insert(name.to_string());
+    }
+}
+
 /// Goes through the items of one file.
 #[derive(Default)]
-struct Search {
+struct Search<'a> {
+    /// Names of the crate for types of the client.
+    aliases: Option<&'a Aliases>,
     /// Names that `use redis::…` brought into the file.
     imported: BTreeSet<String>,
     /// Types of this file that are not public.
@@ -41,12 +99,52 @@ struct Search {
     lines: BTreeSet<usize>,
 }
 
-impl Search {
-    fn of(items: &[Item]) -> Self {
-        let mut search = Self::default();
-        search.learn(items);
+impl<'a> Search<'a> {
+    fn of(items: &[Item], aliases: &'a Aliases) -> Self {
+        let mut search = Self::knowing(items, aliases);
         search.items(items);
         search
+    }
+
+    /// A search that has learnt which names the items have for types of the client.
+    fn knowing(items: &[Item], aliases: &'a Aliases) -> Self {
+        let mut search = Self { aliases: Some(aliases), ..Self::default() };
+        search.learn(items);
+        search
+    }
+
+    /// Whether a path in the type leads to the client.
+    fn names_the_client(&self, this: &Type) -> bool {
+        let imported = self.imported.clone();
+        let mut search = Search { aliases: self.aliases, imported, ..Search::default() };
+        search.visit_type(this);
+        !search.lines.is_empty()
+    }
+
+    /// The names that the items give to types of the client, and that other files can take from here.
+    fn aliases_in(&self, items: &[Item], found: &mut BTreeSet<String>) {
+        for item in items {
+            match item {
+                Item::Type(item) if self.names_the_client(&item.ty) => {
+                    found.insert(item.ident.to_string());
+                }
+                Item::Use(item) if !matches!(item.vis, Visibility::Inherited) => {
+                    let mut names = Search::default();
+                    names.import(&item.tree, false);
+                    found.extend(names.imported);
+                }
+                Item::Mod(module) => {
+                    if let Some((_, items)) = &module.content {
+                        self.aliases_in(items, found);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_alias(&self, name: &str) -> bool {
+        self.aliases.is_some_and(|aliases| aliases.0.contains(name))
     }
 
     fn learn(&mut self, items: &[Item]) {
@@ -64,7 +162,12 @@ impl Search {
                 }
                 Item::Struct(item) => (&item.vis, &item.ident),
                 Item::Enum(item) => (&item.vis, &item.ident),
-                Item::Type(item) => (&item.vis, &item.ident),
+                Item::Type(item) => {
+                    if self.is_alias(&item.ident.to_string()) {
+                        self.imported.insert(item.ident.to_string());
+                    }
+                    (&item.vis, &item.ident)
+                }
                 _ => continue,
             };
             if !is_public(visibility) {
@@ -76,13 +179,34 @@ impl Search {
     fn import(&mut self, tree: &UseTree, inside: bool) {
         match tree {
             UseTree::Path(path) => {
-                self.import(&path.tree, inside || is_client(&path.ident.to_string()));
+                let name = path.ident.to_string();
+                // What is taken from elsewhere in the crate may be an alias.
+                let own = matches!(name.as_str(), "crate" | "self" | "super");
+                self.take_aliases(&path.tree, own);
+                self.import(&path.tree, inside || is_client(&name));
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.import(tree, inside)),
             UseTree::Name(name) if inside => {
                 self.imported.insert(name.ident.to_string());
             }
             UseTree::Rename(name) if inside || is_client(&name.ident.to_string()) => {
+                self.imported.insert(name.rename.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn take_aliases(&mut self, tree: &UseTree, own: bool) {
+        match tree {
+            _ if !own => {}
+            UseTree::Path(path) => self.take_aliases(&path.tree, own),
+            UseTree::Group(group) => {
+                group.items.iter().for_each(|tree| self.take_aliases(tree, own));
+            }
+            UseTree::Name(name) if self.is_alias(&name.ident.to_string()) => {
+                self.imported.insert(name.ident.to_string());
+            }
+            UseTree::Rename(name) if self.is_alias(&name.ident.to_string()) => {
                 self.imported.insert(name.rename.to_string());
             }
             _ => {}
@@ -123,7 +247,7 @@ impl Search {
 
     /// `pub use redis::…` hands the client out whole.
     fn reexport(&mut self, item: &ItemUse) {
-        let mut names = Self::default();
+        let mut names = Self { aliases: self.aliases, ..Self::default() };
         names.import(&item.tree, false);
         let root = match &item.tree {
             UseTree::Path(path) => path.ident.to_string(),
@@ -196,12 +320,15 @@ impl Search {
     }
 }
 
-impl<'ast> Visit<'ast> for Search {
+impl<'ast> Visit<'ast> for Search<'_> {
     fn visit_path(&mut self, path: &'ast Path) {
         let root =
             path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
         let is_root_of_more = path.segments.len() > 1;
-        if self.imported.contains(&root) || (is_root_of_more && is_client(&root)) {
+        let own = is_root_of_more && matches!(root.as_str(), "crate" | "self" | "super");
+        let last = path.segments.last().map(|segment| segment.ident.to_string());
+        let is_alias = own && last.is_some_and(|last| self.is_alias(&last));
+        if self.imported.contains(&root) || (is_root_of_more && is_client(&root)) || is_alias {
             self.found(path.span());
         }
         visit::visit_path(self, path);
@@ -248,6 +375,57 @@ mod tests {
         ] {
             assert_eq!(violations(text), 1, "{text}");
         }
+    }
+
+    /// Of a file beside others of its crate.
+    fn violations_beside(others: &[&str], text: &str) -> usize {
+        let paths = ["crates/state-redis/src/b.rs", "crates/state-redis/src/c.rs"];
+        let mut files = vec![("crates/state-redis/src/a.rs", text)];
+        files.extend(paths.into_iter().zip(others.iter().copied()));
+        check(&Tree::of(&files)).len()
+    }
+
+    #[test]
+    fn aliases_of_another_file_are_found() {
+        for (others, text) in [
+            (&["pub(crate) type C = redis::Client;"][..], "use crate::b::C; pub fn f(c: C) {}"),
+            (&["pub(crate) type C = redis::Client;"], "pub fn f(c: crate::b::C) {}"),
+            (
+                &["pub(super) type C = Vec<redis::Cmd>;"],
+                "use super::b::{C as D}; pub struct S(pub D);",
+            ),
+            (
+                &["pub(crate) use redis::Client as C;"],
+                "use crate::b::{x::Y, C}; pub fn f() -> C { todo!() }",
+            ),
+            (
+                &[
+                    "use crate::c::Two; pub(crate) type One = Two;",
+                    "pub(crate) type Two = redis::Cmd;",
+                ],
+                "use crate::b::One; pub type Three = Vec<u8>; pub fn f(c: &One) {}",
+            ),
+            (&[], "type C = redis::Client; pub fn f(c: C) {}"),
+        ] {
+            assert_eq!(violations_beside(others, text), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_has_the_name_of_an_alias_is_fine() {
+        let alias = "pub(crate) type C = redis::Client;";
+        for (others, text) in [
+            (&[alias][..], "use other::C; pub fn f(c: C) {}"),
+            (&[alias], "use crate::b::C; pub(crate) fn f(c: C) {}"),
+            // Names are not resolved: an own type of that name is the more likely one.
+            (&[alias, "pub struct C;"], "use crate::c::C; pub fn f(c: C) {}"),
+            (&["pub(crate) type C = Vec<u8>;"], "use crate::b::C; pub fn f(c: C) {}"),
+        ] {
+            assert_eq!(violations_beside(others, text), 0, "{text}");
+        }
+        let other_crate = ("crates/other/src/b.rs", alias);
+        let files = [("crates/state-redis/src/a.rs", "pub fn f(c: crate::b::C) {}"), other_crate];
+        assert_eq!(check(&Tree::of(&files)), []);
     }
 
     #[test]
