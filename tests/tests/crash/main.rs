@@ -11,9 +11,9 @@ mod workload;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use checks::{Checks, say};
+use state_core::{Clock, SystemClock};
 use state_tests::counted;
 
 /// Any failure of the tests themselves, for people.
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Arguments, Failure> {
     // The seed of a run that names none differs from run to run, and is printed.
-    let seed = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let seed = SystemClock::new().wall().unix_ms();
     let mut parsed = Arguments { kills: 200, images: 1_000, seed };
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
