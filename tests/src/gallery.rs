@@ -6,11 +6,13 @@
 //! clause sees is a hole in the contract.
 
 mod batch;
+mod cancel;
 mod cas;
 mod checkpoints;
 mod codec;
 mod controls;
 mod durable;
+mod evict;
 mod fence;
 mod hash;
 mod hooks;
@@ -105,6 +107,8 @@ pub fn mutants() -> impl Iterator<Item = &'static Mutant> {
         snap::MUTANTS,
         codec::MUTANTS,
         limits::MUTANTS,
+        evict::MUTANTS,
+        cancel::MUTANTS,
         race::MUTANTS,
         model::MUTANTS,
     ];
@@ -126,6 +130,7 @@ fn suite(id: &'static str, hooks: fn() -> Hooks) -> Suite {
 
 /// `store` with `hooks` in front of it.
 fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
+    let room = hooks.room;
     let restart = hooks.restart.clone().map(|next| {
         let (hooks, clock, store) = (hooks.clone(), clock.clone(), store.clone());
         move || {
@@ -151,6 +156,10 @@ fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
         std::future::ready(mutant)
     });
     let fixture = fixture.with_clock(shown);
+    let fixture = match room {
+        Some(entries) => fixture.with_room(entries),
+        None => fixture,
+    };
     match restart {
         Some(restart) => fixture.with_restart(restart),
         None => fixture,

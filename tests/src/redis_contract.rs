@@ -38,5 +38,5 @@ fn suite(servers: &Running, layout: &str, options: NamespaceOptions) -> Vec<Tria
             Ok(Fixture::new(open))
         }
     });
-    suite.with_deadline(TEST_PATIENCE).trials()
+    suite.with_deadline(TEST_PATIENCE).with_model_of_environment().trials()
 }

@@ -4,6 +4,8 @@ mod engine;
 mod servers;
 mod tally;
 
+use std::hash::BuildHasher;
+
 use clap::Args;
 
 use crate::{
@@ -77,6 +79,10 @@ const SETUPS: &[Setup] = &[
 
 const CRASH: &str = "crash";
 
+/// Read by what works with chance and can go on for long.
+const SOAK: &str = "STATE_SOAK";
+const SEED: &str = "STATE_SEED";
+
 /// A setup on real servers that runs only when it is named; together they are `redis`.
 const fn server(
     name: &'static str,
@@ -101,6 +107,7 @@ Examples:
   cargo xtask itest                                everything
   cargo xtask itest workspace -- lease             tests whose name contains `lease`
   cargo xtask itest crash --kills 20 --images 100  a short crash test
+  cargo xtask itest workspace --soak -- model      long random sequences against a map
   cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
   cargo xtask itest redis                          every setup of Redis servers
   cargo xtask itest redis --soak                   the same, with more resets and more histories
@@ -109,12 +116,12 @@ Examples:
 The last line printed is `N passed, N failed`. No test at all is a failure too.";
 
 /// Run the tests: all of them, or those of one setup.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Which tests to run; all when left out
     setup: Option<String>,
-    /// Run for long: more kills and power-cut images, more resets and histories on servers
+    /// Run for long: more kills, power-cut images and random sequences, more resets and histories on servers
     #[arg(long)]
     soak: bool,
     /// How often the crash tests kill a writing process
@@ -123,7 +130,7 @@ pub(crate) struct Arguments {
     /// How many power-cut images the crash tests open
     #[arg(long, value_name = "N")]
     images: Option<u32>,
-    /// Seed of the crash tests, or of the tests on servers, to repeat a run
+    /// Seed of the tests that work with chance, to repeat a run
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Servers that run already, for one setup of servers
@@ -140,14 +147,32 @@ impl Arguments {
         self.kills.is_some() || self.images.is_some()
     }
 
-    /// What means something for the tests on servers as well.
+    /// What means something for all tests that work with chance.
     fn for_long(&self) -> bool {
         self.soak || self.seed.is_some()
+    }
+
+    /// The variables that say how long, and from which seed, tests work with chance.
+    fn chance(&self) -> Vec<(&'static str, String)> {
+        let soak = self.soak.then(|| (SOAK, "1".to_owned()));
+        let seed = self.seed.map(|seed| (SEED, seed.to_string()));
+        soak.into_iter().chain(seed).collect()
+    }
+
+    /// A long run draws anew each time; its seed is told, and the same for what is run a second time.
+    fn with_a_seed(&self) -> Self {
+        let seed = || std::hash::RandomState::new().hash_one("seed");
+        let seed = self.seed.or_else(|| self.soak.then(seed));
+        Self { seed, ..self.clone() }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let chosen = choose(arguments)?;
+    let arguments = &arguments.with_a_seed();
+    if let (true, Some(seed)) = (arguments.soak, arguments.seed) {
+        println!("seed: {seed}");
+    }
     let mut total = Tally::default();
     let mut parts = Vec::new();
     for setup in chosen {
@@ -200,9 +225,9 @@ fn choose(arguments: &Arguments) -> Result<Vec<&'static Setup>, Failure> {
             "--kills and --images are for the crash tests, not for `{name}`"
         )));
     }
-    if matches!(setup.name, "workspace" | "doctests") && arguments.for_long() {
+    if setup.name == "doctests" && arguments.for_long() {
         return Err(Failure::usage(format!(
-            "--soak and --seed are for the crash tests and for servers, not for `{name}`"
+            "--soak and --seed are for tests that work with chance, not for `{name}`"
         )));
     }
     Ok(vec![setup])
@@ -234,7 +259,7 @@ fn cargo_test(
     arguments: &Arguments,
 ) -> Result<Tally, Failure> {
     let mut command = workspace::cargo_test(packages);
-    command.args(which).arg("--").args(&arguments.rest);
+    command.args(which).arg("--").args(&arguments.rest).envs(arguments.chance());
     let mut tally = Tally::default();
     let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;
     tally.close(&process::line(&command), status);
@@ -286,7 +311,19 @@ mod tests {
         for setup in [CRASH, "redis", "cluster", "docker"] {
             assert_eq!(choose(&arguments(setup)).unwrap().len(), 1);
         }
-        assert_eq!(choose(&arguments("workspace")).unwrap_err().exit_code(), 2);
+        assert_eq!(choose(&arguments("workspace")).unwrap().len(), 1);
+        assert_eq!(choose(&arguments("doctests")).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_long_run_has_a_seed_of_its_own_unless_one_is_given() {
+        let long = Arguments { soak: true, ..Arguments::default() };
+        let drawn = [long.with_a_seed().seed.unwrap(), long.with_a_seed().seed.unwrap()];
+        assert_ne!(drawn[0], drawn[1]);
+        let given = Arguments { seed: Some(7), ..long };
+        let told = given.with_a_seed().chance();
+        assert_eq!(told, [(SOAK, "1".to_owned()), (SEED, "7".to_owned())]);
+        assert_eq!(Arguments::default().with_a_seed().chance(), []);
     }
 
     #[test]

@@ -103,11 +103,14 @@ pub enum Facility {
     Count,
     /// Make it unreachable.
     Reach,
+    /// Write more entries than it has room for.
+    Room,
 }
 
 impl Facility {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::MovableTime, Self::Restart, Self::Count, Self::Reach];
+    pub const ALL: [Self; 5] =
+        [Self::MovableTime, Self::Restart, Self::Count, Self::Reach, Self::Room];
 
     /// What is needed, in a few words.
     pub const fn describe(self) -> &'static str {
@@ -116,6 +119,7 @@ impl Facility {
             Self::Restart => "a fixture that can be restarted",
             Self::Count => "a fixture that counts what is stored",
             Self::Reach => "a fixture that can make its store unreachable",
+            Self::Room => "a fixture that knows how many entries its store has room for",
         }
     }
 }
@@ -158,6 +162,8 @@ pub struct Family {
 ///     MUST "ckpt.delete.zero-keys" counting records => zero_keys;
 ///     /// A store that cannot be reached is an error.
 ///     MUST "ckpt.unreachable" cutting links => unreachable;
+///     /// What is evicted is absent.
+///     MUST "evict.absent" needs [Eviction] filling room => absent;
 ///     /// Of many writers of one version, one wins.
 ///     MUST "race.cas" on threads => one_winner;
 /// }
@@ -177,7 +183,7 @@ macro_rules! clauses {
         $level:ident $id:literal
         $(needs [$($needs:ident),+])? $(unless [$($unless:ident),+])?
         $(moving $time:ident)? $(restarting $store:ident)? $(counting $records:ident)?
-        $(cutting $links:ident)? $(on $threads:ident)? => $run:path;
+        $(cutting $links:ident)? $(filling $room:ident)? $(on $threads:ident)? => $run:path;
     )*) => {
         pub(super) const FAMILY: $crate::Family = $crate::Family {
             name: $family,
@@ -193,6 +199,7 @@ macro_rules! clauses {
                     $(clauses!(@facility $store),)?
                     $(clauses!(@facility $records),)?
                     $(clauses!(@facility $links),)?
+                    $(clauses!(@facility $room),)?
                 ],
                 threads: clauses!(@flag $($threads)?),
                 sentence: concat!($($sentence),+).trim_ascii(),
@@ -206,6 +213,7 @@ macro_rules! clauses {
     (@facility store) => { $crate::Facility::Restart };
     (@facility records) => { $crate::Facility::Count };
     (@facility links) => { $crate::Facility::Reach };
+    (@facility room) => { $crate::Facility::Room };
     (@flag) => { false };
     (@flag threads) => { true };
 }

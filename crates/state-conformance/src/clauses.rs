@@ -6,9 +6,11 @@
 )]
 
 mod batch;
+mod cancel;
 mod cas;
 mod ckpt;
 mod codec;
+mod evict;
 mod fence;
 mod hash;
 mod kv;
@@ -41,6 +43,8 @@ const FAMILIES: &[Family] = &[
     snap::FAMILY,
     codec::FAMILY,
     limits::FAMILY,
+    evict::FAMILY,
+    cancel::FAMILY,
     race::FAMILY,
     model::FAMILY,
     ckpt::FAMILY,

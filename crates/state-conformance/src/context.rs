@@ -10,6 +10,7 @@ use state_core::{
     Result, Spawn, StateBackend, SystemClock, Timestamp,
 };
 
+use crate::model_runs::ModelRuns;
 use crate::{Fixture, Subject, Task};
 
 /// What a clause works with. Cloning is cheap; clones share everything.
@@ -35,6 +36,7 @@ pub(crate) struct Shared<S: Subject + ?Sized> {
     /// Absent only while the store is being restarted, or when that failed.
     fixture: Mutex<Option<Fixture<S>>>,
     clock: Option<ManualClock>,
+    model_runs: ModelRuns,
     namespace: Namespace,
     /// One instance of each namespace that was opened, to clear it in the end.
     opened: Mutex<Vec<(Namespace, Arc<S>)>>,
@@ -54,14 +56,20 @@ impl Context {
 
 impl<S: Subject + ?Sized> Context<S> {
     /// Opens two instances of a fresh namespace.
-    pub(crate) async fn new(fixture: Fixture<S>) -> Result<Self> {
+    pub(crate) async fn new(fixture: Fixture<S>, model_runs: ModelRuns) -> Result<Self> {
         let namespace = Namespace::new(format!("clause-{}", OwnerId::random()))?;
         let a = fixture.open(namespace.clone()).await?;
         let b = fixture.open(namespace.clone()).await?;
         let opened = Mutex::new(vec![(namespace.clone(), Arc::clone(&a))]);
         let clock = fixture.clock().cloned();
         let fixture = Mutex::new(Some(fixture));
-        Ok(Self { a, b, shared: Arc::new(Shared { fixture, clock, namespace, opened }) })
+        let shared = Arc::new(Shared { fixture, clock, model_runs, namespace, opened });
+        Ok(Self { a, b, shared })
+    }
+
+    /// Which random sequences are drawn.
+    pub(crate) fn model_runs(&self) -> ModelRuns {
+        self.shared.model_runs
     }
 
     /// The namespace of `a` and `b`.
@@ -118,6 +126,11 @@ impl<S: Subject + ?Sized> Context<S> {
     pub async fn records(&self) -> Result<u64> {
         let counted = self.shared.fixture()?.count(self.shared.namespace.clone()).await?;
         Ok(counted.unwrap_or_default())
+    }
+
+    /// How many entries the namespace has room for; 0 where the fixture does not know it.
+    pub fn room(&self) -> usize {
+        lock(&self.shared.fixture).as_ref().map_or(0, Fixture::room)
     }
 
     /// Makes the store reachable or unreachable, where the fixture can do that.

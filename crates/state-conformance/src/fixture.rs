@@ -23,6 +23,7 @@ pub struct Fixture<S: Subject + ?Sized = dyn StateBackend> {
     restart: Option<Arc<Restart<S>>>,
     count: Option<Arc<Count>>,
     reach: Option<Arc<Reach>>,
+    room: Option<usize>,
 }
 
 impl<S: Subject + ?Sized> Fixture<S> {
@@ -39,6 +40,7 @@ impl<S: Subject + ?Sized> Fixture<S> {
             restart: None,
             count: None,
             reach: None,
+            room: None,
         }
     }
 
@@ -89,6 +91,20 @@ impl<S: Subject + ?Sized> Fixture<S> {
         self
     }
 
+    /// Says how many entries a namespace of the store has room for, before it evicts some. A store
+    /// of which that is not known is not held to the clauses about eviction, which write more; the
+    /// other clauses write up to 11,000, and must find all of them.
+    #[must_use]
+    pub fn with_room(mut self, entries: usize) -> Self {
+        self.room = Some(entries);
+        self
+    }
+
+    /// How many entries a namespace has room for; 0 where that is not known.
+    pub(crate) fn room(&self) -> usize {
+        self.room.unwrap_or_default()
+    }
+
     /// Whether this can be done to the store.
     pub const fn can(&self, facility: Facility) -> bool {
         match facility {
@@ -96,6 +112,7 @@ impl<S: Subject + ?Sized> Fixture<S> {
             Facility::Restart => self.restart.is_some(),
             Facility::Count => self.count.is_some(),
             Facility::Reach => self.reach.is_some(),
+            Facility::Room => self.room.is_some(),
         }
     }
 
@@ -146,6 +163,7 @@ impl<S: Subject + ?Sized> Clone for Fixture<S> {
             restart: self.restart.clone(),
             count: self.count.clone(),
             reach: self.reach.clone(),
+            room: self.room,
         }
     }
 }

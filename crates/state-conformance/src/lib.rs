@@ -43,6 +43,7 @@ mod context;
 mod expect;
 mod fixture;
 pub mod linearizability;
+mod model_runs;
 mod report;
 mod runner;
 mod subject;

@@ -13,6 +13,7 @@ use state_core::{BoxFuture, Clock, Result, SystemClock};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clause::Declared;
+use crate::model_runs::ModelRuns;
 use crate::{Clause, Status, SubjectKind, ToldBy, Verdict};
 
 /// What clauses are run on.
@@ -21,7 +22,11 @@ pub(crate) trait Bench: Send + Sync {
     fn kind(&self) -> SubjectKind;
 
     /// Makes a clause ready, on a store of its own.
-    fn prepare(&self, clause: &'static Clause) -> BoxFuture<'static, Result<Prepared>>;
+    fn prepare(
+        &self,
+        clause: &'static Clause,
+        model_runs: ModelRuns,
+    ) -> BoxFuture<'static, Result<Prepared>>;
 
     /// Finds out with a store of its own what decides which clauses apply.
     fn declared(&self) -> BoxFuture<'static, Result<Declared>>;
@@ -40,7 +45,12 @@ const GRACE_MAX: Duration = Duration::from_secs(5);
 
 /// Runs a clause that applies, on a thread of its own, so that even a backend that blocks is
 /// given up after the deadline.
-pub(crate) fn run(bench: &Arc<dyn Bench>, clause: &'static Clause, deadline: Duration) -> Verdict {
+pub(crate) fn run(
+    bench: &Arc<dyn Bench>,
+    clause: &'static Clause,
+    deadline: Duration,
+    model_runs: ModelRuns,
+) -> Verdict {
     let clock = SystemClock::new();
     let started = clock.monotonic();
     let (sender, receiver) = mpsc::sync_channel(1);
@@ -48,7 +58,7 @@ pub(crate) fn run(bench: &Arc<dyn Bench>, clause: &'static Clause, deadline: Dur
     // A clause that waits is ended by its runtime; only one that blocks is given up from here.
     let patience = deadline.saturating_add(deadline.min(GRACE_MAX));
     let spawned = thread::Builder::new().name(clause.id.to_owned()).spawn(move || {
-        let ran = quietly(|| run_here(&*bench, clause, deadline));
+        let ran = quietly(|| run_here(&*bench, clause, deadline, model_runs));
         // The receiver is gone when the deadline has passed: nobody wants to know any more.
         drop(sender.send(ran.unwrap_or_else(|message| (Err((ToldBy::Setup, message)), None))));
     });
@@ -78,13 +88,19 @@ pub(crate) fn declared(bench: &dyn Bench) -> Result<Declared, String> {
 /// The verdict, or what told that the clause is broken and what it said; and what is left over.
 type Ran = (Result<(), (ToldBy, String)>, Option<String>);
 
-fn run_here(bench: &dyn Bench, clause: &'static Clause, deadline: Duration) -> Ran {
+fn run_here(
+    bench: &dyn Bench,
+    clause: &'static Clause,
+    deadline: Duration,
+    model_runs: ModelRuns,
+) -> Ran {
     let runtime = match runtime(clause.threads) {
         Ok(runtime) => runtime,
         Err(message) => return (Err(unready(message)), None),
     };
     let ran = runtime.block_on(async {
-        let prepared = match tokio::time::timeout(deadline, bench.prepare(clause)).await {
+        let preparing = bench.prepare(clause, model_runs);
+        let prepared = match tokio::time::timeout(deadline, preparing).await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(error)) => {
                 return (Err(unready(format!("the fixture failed: {error}"))), None);
@@ -178,7 +194,7 @@ mod tests {
     ) -> (Option<ToldBy>, String) {
         let bench: Arc<dyn Bench> = Arc::new(Made::<dyn StateBackend>(Arc::new(make)));
         let clause = crate::all().next().unwrap();
-        let verdict = run(&bench, clause, Duration::from_millis(100));
+        let verdict = run(&bench, clause, Duration::from_millis(100), ModelRuns::DEFAULT);
         match verdict.status {
             Status::Failed(message) => (verdict.told_by, message),
             other => panic!("expected a failure, got {other}"),

@@ -11,6 +11,7 @@ use state_core::{
 };
 
 use crate::clause::{Declared, Run};
+use crate::model_runs::ModelRuns;
 use crate::runner::{Bench, Prepared};
 use crate::{Clause, Context, Facility, Fixture};
 
@@ -123,10 +124,14 @@ impl<S: Subject + ?Sized> Bench for Made<S> {
         S::KIND
     }
 
-    fn prepare(&self, clause: &'static Clause) -> BoxFuture<'static, Result<Prepared>> {
+    fn prepare(
+        &self,
+        clause: &'static Clause,
+        model_runs: ModelRuns,
+    ) -> BoxFuture<'static, Result<Prepared>> {
         let made = (self.0)();
         Box::pin(async move {
-            let context = Context::new(made.await?).await?;
+            let context = Context::new(made.await?, model_runs).await?;
             let shared = context.shared();
             let decided: BoxFuture<'static, ()> = match S::decided_by(clause.run) {
                 Some(run) => run(context),
@@ -143,7 +148,7 @@ impl<S: Subject + ?Sized> Bench for Made<S> {
             let fixture = made.await?;
             let able = Facility::ALL.into_iter().filter(|facility| fixture.can(*facility));
             let able = able.collect();
-            let context = Context::new(fixture).await?;
+            let context = Context::new(fixture, ModelRuns::DEFAULT).await?;
             let capabilities = context.a.declares().await?;
             Ok(Declared { capabilities, fixture: able })
         })

@@ -15,6 +15,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use state_core::{Error, ErrorKind, Result};
 
 use crate::clause::Declared;
+use crate::model_runs::ModelRuns;
 use crate::runner::{self, Bench};
 use crate::subject::{Made, Make};
 use crate::{Clause, Fixture, Level, Report, Status, Subject, ToldBy, Verdict, all};
@@ -25,6 +26,7 @@ pub struct Suite {
     backend: Arc<str>,
     bench: Arc<dyn Bench>,
     deadline: Duration,
+    model_runs: Result<ModelRuns, String>,
     waived: BTreeMap<&'static str, String>,
 }
 
@@ -42,6 +44,7 @@ impl Suite {
             backend: backend.into(),
             bench: Arc::new(Made(make)),
             deadline: Duration::from_secs(30),
+            model_runs: Ok(ModelRuns::DEFAULT),
             waived: BTreeMap::new(),
         }
     }
@@ -50,6 +53,24 @@ impl Suite {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets from which seed the clauses of the family `model` draw their random sequences of calls,
+    /// and how many each: one that fails tells its seed. Their deadline grows with the number.
+    /// Default: the same 24 in every run.
+    #[must_use]
+    pub fn with_model(mut self, seed: u64, sequences: u32) -> Self {
+        self.model_runs = Ok(ModelRuns { seed, sequences });
+        self
+    }
+
+    /// Sets the same from the variables of the environment that `cargo xtask itest` sets: the seed
+    /// from `STATE_SEED`, and 20 times as many where there is a `STATE_SOAK`. A seed that is no
+    /// number fails as a test of its own.
+    #[must_use]
+    pub fn with_model_of_environment(mut self) -> Self {
+        self.model_runs = ModelRuns::of_environment();
         self
     }
 
@@ -76,7 +97,7 @@ impl Suite {
         match self.declared() {
             Ok(declared) => {
                 let trials = self.clauses().map(|clause| self.trial(clause, &declared));
-                trials.chain(self.bad_waivers()).collect()
+                trials.chain(self.bad_waivers()).chain(self.bad_seed()).collect()
             }
             Err(message) => {
                 let trial = Trial::test("backend.opens", move || Err(Failed::from(message)));
@@ -144,14 +165,20 @@ impl Suite {
     fn judge(&self, clause: &'static Clause, declared: &Declared) -> Verdict {
         match self.excludes(clause, declared) {
             Some(reason) => verdict(clause, Status::NotApplicable(reason)),
-            None => runner::run(&self.bench, clause, self.deadline),
+            None => self.run(clause),
         }
+    }
+
+    fn run(&self, clause: &'static Clause) -> Verdict {
+        let runs = self.model_runs.clone().unwrap_or(ModelRuns::DEFAULT);
+        let times = if clause.family() == "model" { runs.times() } else { 1 };
+        runner::run(&self.bench, clause, self.deadline.saturating_mul(times), runs)
     }
 
     fn trial(&self, clause: &'static Clause, declared: &Declared) -> Trial {
         let Some(reason) = self.excludes(clause, declared) else {
             let suite = self.clone();
-            let run = move || match runner::run(&suite.bench, clause, suite.deadline).failure() {
+            let run = move || match suite.run(clause).failure() {
                 Some(message) => Err(Failed::from(format!("{message}\n  {}", clause.sentence))),
                 None => Ok(()),
             };
@@ -183,6 +210,12 @@ impl Suite {
             let message = format!("`{id}` is no SHOULD clause and cannot be waived");
             Trial::test(format!("waiver.{id}"), move || Err(Failed::from(message)))
         })
+    }
+
+    /// A failing test for a seed that cannot be taken.
+    fn bad_seed(&self) -> Option<Trial> {
+        let message = self.model_runs.clone().err()?;
+        Some(Trial::test("model.seed", move || Err(Failed::from(message))))
     }
 
     fn declared(&self) -> Result<Declared, String> {

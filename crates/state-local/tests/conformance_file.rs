@@ -12,6 +12,7 @@ fn main() -> std::process::ExitCode {
         let folder = tempfile::tempdir().map_err(|error| Error::invalid(error.to_string()))?;
         file_in(Arc::new(folder), ManualClock::new()).await
     })
+    .with_model_of_environment()
     .main()
 }
 

@@ -16,5 +16,6 @@ fn main() -> std::process::ExitCode {
         };
         Ok(Fixture::new(open).with_clock(clock))
     })
+    .with_model_of_environment()
     .main()
 }

@@ -112,7 +112,8 @@ fn contract() -> String {
          other clause applies to all.\n\
          - *movable time*: decided only where the suite can move the clock, because waiting would take too long. \
          *restart*: only\n  where the suite can close the store and open it again. *counted*, *unreachable*: only where it can \
-         count what lies in the\n  store beneath, or cut it off.\n"
+         count what lies in the\n  store beneath, or cut it off. *little room*: only where it knows how many entries \
+         there is room for.\n"
     );
     line!(page, "| family | about | clauses | MUST |\n|---|---|--:|--:|");
     for family in families() {
@@ -172,6 +173,7 @@ fn applies(clause: &Clause) -> String {
             Facility::Restart => "restart",
             Facility::Count => "counted",
             Facility::Reach => "unreachable",
+            Facility::Room => "little room",
             other => other.describe(),
         };
         parts.push(shown.to_owned());

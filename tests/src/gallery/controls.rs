@@ -22,6 +22,7 @@ pub fn controls() -> Vec<(&'static str, Suite)> {
         ("synced", suite("synced", super::synced::synced)),
         ("modest", suite("modest", super::modest::modest)),
         ("durable", suite("durable", super::durable::durable)),
+        ("evicting", suite("evicting", super::evict::evicting)),
         ("bare", bare),
         ("model", checkpoints::suite("model", checkpoints::honest)),
         ("unfollowed", checkpoints::suite("unfollowed", checkpoints::unfollowed)),

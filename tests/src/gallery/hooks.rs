@@ -82,6 +82,7 @@ macro_rules! hooks {
             pub(super) namespace: Option<Arc<dyn Fn(&Namespace) -> Namespace + Send + Sync>>,
             pub(super) settings: Option<fn(MemoryStoreBuilder) -> MemoryStoreBuilder>,
             pub(super) restart: Option<Restart>,
+            pub(super) room: Option<usize>,
             $(pub(super) $hook: Option<
                 Arc<dyn Fn(Honest, $($type),*) -> BoxFuture<'static, Result<$output>> + Send + Sync>,
             >,)+
@@ -194,6 +195,12 @@ impl Hooks {
         restart: impl Fn(&MemoryStore, &ManualClock) -> MemoryStore + Send + Sync + 'static,
     ) -> Self {
         self.restart = Some(Arc::new(restart));
+        self
+    }
+
+    /// Tells the suite how many entries there is room for.
+    pub(super) fn with_room(mut self, entries: usize) -> Self {
+        self.room = Some(entries);
         self
     }
 

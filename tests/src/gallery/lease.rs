@@ -9,7 +9,7 @@ gallery! {
     /// Leases are not declared, and the role is handed out.
     "lease.secret" rejected by ["lease.undeclared"] => grant::secret;
     /// A lease is granted for longer than asked for.
-    "lease.acquire.generous" rejected by ["lease.acquire.granted", "lease.handle.held"] => grant::generous;
+    "lease.acquire.generous" rejected by ["lease.acquire.granted", "lease.handle.held", "lease.handle.run.too-late"] => grant::generous;
     /// A lease that is held is granted to whoever asks.
     "lease.acquire.twice" rejected by ["lease.acquire.held", "lease.handle.timeout"] => grant::twice;
     /// Who is refused is not told for how long.

@@ -54,7 +54,7 @@ gallery! {
     /// Lifetimes are declared from the second time on that anybody asks.
     "snap.restore.late-expiry" rejected by ["snap.restore.expiry-undeclared"] => restore::late_expiry;
     /// From the third instance on, one that is asked what it offers leaves a note among the entries.
-    "snap.restore.notes" rejected by ["snap.file.truncated", "snap.file.flipped", "snap.file.foreign"] => restore::notes;
+    "snap.restore.notes" rejected by ["snap.file.truncated", "snap.file.flipped", "snap.file.torn", "snap.file.foreign"] => restore::notes;
     /// A batch of more than 5,000 writes in all is refused.
     "snap.restore.full" rejected by ["snap.restore.large"] => restore::full;
 }

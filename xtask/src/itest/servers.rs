@@ -45,9 +45,6 @@ const REPEATED_MAX: usize = 3;
 const URL: &str = "STATE_REDIS_URL";
 const IMAGE: &str = "STATE_REDIS_IMAGE";
 const FROM: &str = "STATE_REDIS_FROM";
-/// Read by what works with chance and can go on for long.
-const SOAK: &str = "STATE_SOAK";
-const SEED: &str = "STATE_SEED";
 
 /// All setups. Valkey is left out, and told to be, where there is neither a `valkey-server` nor an image of one.
 pub(super) fn run_all(arguments: &Arguments) -> Result<Tally, Failure> {
@@ -221,12 +218,7 @@ impl Programs<'_> {
     ) -> Result<Tally, Failure> {
         let mut command = self.command(setups);
         command.arg("--").args(only).envs(self.variables.iter().cloned());
-        if self.arguments.soak {
-            command.env(SOAK, "1");
-        }
-        if let Some(seed) = self.arguments.seed {
-            command.env(SEED, seed.to_string());
-        }
+        command.envs(self.arguments.chance());
         if let Some(translator) = &self.translator {
             translator.apply(&mut command);
         }

@@ -77,6 +77,8 @@ clauses! { "lease": "leases and the tokens that come with them";
     MUST "lease.handle.run.ends" needs [Lease] => handle::run_ends;
     /// Work that runs under a lease handle is dropped with `Fenced` and the outcome *unknown* when the lease is lost.
     MUST "lease.handle.run.stopped" needs [Lease] => handle::run_stopped;
+    /// Work that runs under a lease handle that could not renew is dropped with `Fenced` at the deadline, and other work is not begun after it and refused with `Fenced` and the outcome *not applied*.
+    MUST "lease.handle.run.too-late" needs [Lease] => handle::run_too_late;
     /// Releasing a lease handle frees the lease at once, and answers `false` when it was no longer held.
     MUST "lease.handle.release" needs [Lease] => handle::release;
     /// Dropping a lease handle frees the lease soon.

@@ -66,6 +66,8 @@ clauses! { "snap": "snapshots, restores, and snapshot files";
     MUST "snap.file.truncated" => file::truncated;
     /// A snapshot file with a flipped bit is refused with the position, and nothing of it is applied.
     MUST "snap.file.flipped" => file::flipped;
+    /// A snapshot file in which a sector is zeroed or left as it was before, or a block is missing, repeated, moved or of another file, is refused with the position, and nothing of it is applied.
+    MUST "snap.file.torn" => file::torn;
     /// Bytes that are no snapshot file, or that have something behind its end, are refused, and nothing of them is applied.
     MUST "snap.file.foreign" => file::foreign;
     /// A snapshot file with a record that the backend cannot hold is refused before anything of it is applied.

@@ -92,7 +92,7 @@ pub(super) async fn follow(store: &dyn StateBackend) -> Events {
 }
 
 /// The next event, which must come within 10 s.
-async fn next(events: &mut Events, what: &str) -> WatchEvent {
+pub(super) async fn next(events: &mut Events, what: &str) -> WatchEvent {
     let told = tokio::time::timeout(Duration::from_secs(10), events.next()).await;
     match told.unwrap_or_else(|_elapsed| panic!("{what}: it was not told within 10 s")) {
         Some(Ok(event)) => event,

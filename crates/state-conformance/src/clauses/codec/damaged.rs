@@ -1,7 +1,7 @@
 //! Envelopes that are not what was written: flipped bits, and lies under a right checksum.
 
 use serde::{Deserialize, Serialize};
-use state_codec::{CodecId, CompressionId, Json, StateBackendTyped, VALUE_BYTES_MAX};
+use state_codec::{CodecId, CompressionId, Json, MessagePack, StateBackendTyped, VALUE_BYTES_MAX};
 use state_core::{Bytes, ErrorKind, StateBackendExt};
 use twox_hash::XxHash3_64;
 
@@ -64,6 +64,11 @@ impl Crafted {
         Self { version, flags, codec, compression, dictionary, raw_len, stored_len, body }
     }
 
+    /// What is written for a value whose MessagePack is `body`.
+    fn messagepack(body: impl Into<Vec<u8>>) -> Self {
+        Self { codec: CodecId::MessagePack.number(), ..Self::json(body) }
+    }
+
     /// One that says that `packed` is lz4 and unpacks to `raw_len` bytes.
     fn lz4(raw_len: usize, packed: impl Into<Vec<u8>>) -> Self {
         let raw_len = u32::try_from(raw_len).unwrap();
@@ -115,6 +120,15 @@ fn damaged() -> Vec<(String, Bytes)> {
         ("levels that do not end", Crafted::json("[".repeat(DEEP))),
         ("another value behind the value", Crafted::json("[] []")),
         ("a bracket behind the value", Crafted::json("[]]")),
+        (
+            "levels of MessagePack that end",
+            Crafted::messagepack([vec![0x91; DEEP], vec![0x90]].concat()),
+        ),
+        ("levels of MessagePack that do not end", Crafted::messagepack(vec![0x91; DEEP])),
+        ("another value of MessagePack behind the value", Crafted::messagepack([0x90, 0x90])),
+        ("a byte of no MessagePack behind the value", Crafted::messagepack([0x90, 0xC1])),
+        ("MessagePack that ends early", Crafted::messagepack([0x92, 0x90])),
+        ("a number of items that are not there", Crafted::messagepack([0xDD, 255, 255, 255, 255])),
         ("version 0", Crafted { version: 0, ..Crafted::json(GOOD) }),
     ] {
         rows.push((what.to_owned(), crafted.bytes()));
@@ -143,6 +157,11 @@ pub(super) async fn crafted(cx: Context) {
     nested.put("k", &Nested(vec![Nested(Vec::new()), Nested(Vec::new())])).await.unwrap();
     let written = present(&*cx.a, "k").await.value;
     assert_eq!(written, Crafted::json(GOOD).bytes(), "what is crafted is not what is written");
+    let messagepack = cx.b.typed::<Nested, MessagePack>();
+    messagepack.put("k", &Nested(vec![Nested(Vec::new()), Nested(Vec::new())])).await.unwrap();
+    let written = present(&*cx.a, "k").await.value;
+    let expected = Crafted::messagepack([0x92, 0x90, 0x90]).bytes();
+    assert_eq!(written, expected, "what is crafted is not what is written as MessagePack");
     let damaged = damaged().into_iter().map(|row| (row, ErrorKind::Corrupt));
     let later = later().into_iter().map(|row| (row, ErrorKind::Unsupported));
     for ((what, bytes), kind) in damaged.chain(later) {

@@ -152,6 +152,28 @@ pub(super) async fn run_stopped(cx: Context) {
     assert!(dropped.load(Ordering::SeqCst), "the work goes on");
 }
 
+pub(super) async fn run_too_late(cx: Context) {
+    let never = |task: BoxFuture<'static, ()>| drop(task);
+    let handles = Leases::new(Arc::clone(&cx.a), cx.clock(), Arc::new(never));
+    let lease = Arc::new(handles.acquire(name(), options(&cx)).await.unwrap());
+    let running = {
+        let lease = Arc::clone(&lease);
+        cx.spawn(async move { lease.run(std::future::pending::<()>()).await })
+    };
+    cx.settle().await;
+    cx.outlive().await;
+    let Ok(ended) = tokio::time::timeout(Duration::from_secs(5), running).await else {
+        panic!("the work goes on after the deadline");
+    };
+    let error = ended.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Fenced, Outcome::Unknown), "{error}");
+    let begun = AtomicBool::new(false);
+    let error = lease.run(async { begun.store(true, Ordering::SeqCst) }).await.unwrap_err();
+    let said = (error.kind(), error.outcome());
+    assert_eq!(said, (ErrorKind::Fenced, Outcome::NotApplied), "{error}");
+    assert!(!begun.load(Ordering::SeqCst), "work was begun on a lost lease");
+}
+
 pub(super) async fn release(cx: Context) {
     let lease = acquired(&cx).await;
     let first = lease.token();

@@ -14,8 +14,7 @@ use super::world::{Versions, World};
 use crate::Context;
 use crate::contents::contents;
 
-/// Sequences per clause, and steps of the longest; the same in every run.
-const SEQUENCES: u32 = 24;
+/// Steps of the longest sequence.
 const STEPS_MAX: usize = 30;
 /// The most sequences tried to find a shorter one that fails too.
 const SHORTER_MAX: u32 = 200;
@@ -33,14 +32,15 @@ pub(super) async fn check<F>(
     F: AsyncFn(&Context, &mut World, &[Step]) -> Result<(), String> + Send + 'static,
 {
     let runtime = Handle::current();
+    let runs = cx.model_runs();
     let checked = tokio::task::spawn_blocking(move || {
         let config = Config {
-            cases: SEQUENCES,
+            cases: runs.sequences,
             max_shrink_iters: SHORTER_MAX,
             failure_persistence: None,
             ..Config::default()
         };
-        let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, &runs.seed_bytes());
         let mut runner = TestRunner::new_with_rng(config, random);
         let given_out = Cell::new(Versions::new());
         runner.run(&vec(step, 1..STEPS_MAX), |steps| {
@@ -57,7 +57,9 @@ pub(super) async fn check<F>(
         Ok(()) => {}
         Err(TestError::Fail(reason, steps)) => {
             let steps: Vec<String> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
-            panic!("{reason}\n  in the sequence{}", steps.concat());
+            let (seed, sequences) = (runs.seed, runs.sequences);
+            let repeat = format!("one of the {sequences} that the seed {seed} gives");
+            panic!("{reason}\n  in the sequence, {repeat}:{}", steps.concat());
         }
         Err(TestError::Abort(reason)) => panic!("no sequence can be drawn: {reason}"),
     }

@@ -1,9 +1,11 @@
 //! Snapshot files: whole ones are restored, damaged ones leave everything as it is.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use state_codec::{
-    RestoreFileOptions, SnapshotFileOptions, SnapshotWriter, restore_snapshot, write_snapshot,
+    RestoreFileOptions, SnapshotFileOptions, SnapshotReader, SnapshotWriter, restore_snapshot,
+    write_snapshot,
 };
 use state_core::{
     Bytes, Capability, ErrorKind, Limits, Outcome, RestoreMode, RestoreOptions, RestoreReport,
@@ -84,6 +86,101 @@ pub(super) async fn flipped(cx: Context) {
         (format!("a bit flipped in byte {at}"), Bytes::from(bytes))
     };
     all_refused(&cx, (0..file.len()).step_by(23).map(flip)).await;
+}
+
+/// What a disk writes at once, or does not.
+const SECTOR_BYTES: usize = 512;
+
+/// A snapshot file of many blocks and sectors, all of them different; `text` tells two of them
+/// apart that have the same length.
+async fn large_file(cx: &Context, text: &str) -> Vec<u8> {
+    let value = |number| format!("{text} {number:03} ").repeat(10);
+    let entries = (0..100).map(|number| (format!("n{number:03}"), value(number)));
+    cx.a.batch_put(entries).await.unwrap();
+    let what = SnapshotOptions::default();
+    write_snapshot(&*cx.a, what, Vec::new(), options(cx), |_| ()).await.unwrap().0
+}
+
+/// Where the blocks of a file lie, the one at its end included.
+fn blocks(file: &[u8]) -> Vec<Range<usize>> {
+    let mut reader = SnapshotReader::new(file).unwrap();
+    let end = |reader: &SnapshotReader<&[u8]>| usize::try_from(reader.position()).unwrap();
+    let mut blocks = Vec::new();
+    let mut start = end(&reader);
+    while let Some(record) = reader.next() {
+        record.unwrap();
+        if end(&reader) != start {
+            blocks.push(start..end(&reader));
+            start = end(&reader);
+        }
+    }
+    blocks.push(start..file.len());
+    blocks
+}
+
+/// A file in which a sector is not what was written last, for each of them.
+fn torn_sectors(file: &[u8], before: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for start in (0..file.len()).step_by(SECTOR_BYTES) {
+        let end = file.len().min(start + SECTOR_BYTES);
+        let mut zeroed = file.to_vec();
+        zeroed.splice(start..end, vec![0; end - start]);
+        files.push((format!("the sector at {start} zeroed"), zeroed));
+        let mut stale = file.to_vec();
+        stale.splice(start..end, before.iter().copied().skip(start).take(end - start));
+        files.push((format!("the sector at {start} as it was before"), stale));
+    }
+    files.retain(|(_, torn)| torn != file);
+    files
+}
+
+/// A file in which a block is not where it was written.
+fn torn_blocks(file: &[u8], before: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let at = blocks(file);
+    let head = at.first().map_or(0, |first| first.start);
+    let bytes = |file: &[u8], place: &Range<usize>| {
+        file.iter().copied().skip(place.start).take(place.len()).collect::<Vec<u8>>()
+    };
+    let parts: Vec<_> = at.iter().map(|place| bytes(file, place)).collect();
+    let others: Vec<_> = blocks(before).iter().map(|place| bytes(before, place)).collect();
+    let whole = |parts: &[Vec<u8>]| [&bytes(file, &(0..head))[..], &parts.concat()].concat();
+    assert_eq!(whole(&parts), file, "what is taken apart is not what is put together");
+    let mut files = Vec::new();
+    for number in 0..parts.len() {
+        let mut add = |what: &str, change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+            let mut parts = parts.clone();
+            change(&mut parts);
+            files.push((format!("block {number} {what}"), whole(&parts)));
+        };
+        add("missing", &|parts| drop(parts.remove(number)));
+        add("repeated", &|parts| {
+            let again = parts.get(number).cloned().unwrap_or_default();
+            parts.insert(number, again);
+        });
+        add("of another file", &|parts| {
+            if let (Some(part), Some(other)) = (parts.get_mut(number), others.get(number)) {
+                part.clone_from(other);
+            }
+        });
+        if number > 0 {
+            add("exchanged with the one before", &|parts| parts.swap(number - 1, number));
+            add("moved to the beginning", &|parts| {
+                let moved = parts.remove(number);
+                parts.insert(0, moved);
+            });
+        }
+    }
+    files
+}
+
+pub(super) async fn torn(cx: Context) {
+    let before = large_file(&cx, "before").await;
+    let file = large_file(&cx, "behind").await;
+    assert_eq!(before.len(), file.len(), "the lengths of the files");
+    let blocks = blocks(&file).len();
+    assert!(blocks > 8, "there are {blocks} blocks");
+    let torn = torn_sectors(&file, &before).into_iter().chain(torn_blocks(&file, &before));
+    all_refused(&cx, torn.map(|(damage, file)| (damage, file.into()))).await;
 }
 
 pub(super) async fn foreign(cx: Context) {
