@@ -62,7 +62,9 @@ impl Aliases {
             }
         }
         let mut own = BTreeSet::new();
-        files.iter().for_each(|(_, file)| own_types(&file.items, &mut own));
+        for (_, file) in files {
+            own_types(&file.items, &mut own);
+        }
         aliases.0.retain(|alias| !own.contains(alias));
         aliases
     }
