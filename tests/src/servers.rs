@@ -107,12 +107,15 @@ pub struct Version {
 }
 
 impl Version {
+    /// The first that knows `WAITAOF`.
+    pub const KNOWS_WAITAOF: Self = Self::new(7, 2, 0);
+
     /// The version with these numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
-    fn of(node: &Node) -> Result<Self> {
+    pub(crate) fn of(node: &Node) -> Result<Self> {
         let text = node.admin(&["INFO", "server"])?.ok()?.info("redis_version").unwrap_or_default();
         let mut numbers = text.split('.').map(|number| number.parse().unwrap_or(0));
         let mut next = || numbers.next().unwrap_or(0);
@@ -138,8 +141,8 @@ impl Servers {
     /// Starts a setup and returns when it is settled.
     ///
     /// The servers are, in this order: those of the URL in `STATE_REDIS_URL`; containers, if an engine runs and has or can
-    /// pull the image (`STATE_REDIS_IMAGE` names another one); processes of the `redis-server` or `valkey-server` on the
-    /// `PATH`; the same, after it was installed as root with apt-get. `STATE_REDIS_FROM` (`url`, `docker`, `path` or
+    /// pull the image (`STATE_REDIS_IMAGE`, for Valkey `STATE_VALKEY_IMAGE`, names another one); processes of the `redis-server` or `valkey-server` on the
+    /// `PATH`; the same, after it was installed as root with the package manager. `STATE_REDIS_FROM` (`url`, `docker`, `path` or
     /// `install`) allows one of them only. What is used is told on standard error.
     ///
     /// # Errors

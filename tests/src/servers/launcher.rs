@@ -1,5 +1,6 @@
 //! Starts single servers of a source, on free ports.
 
+use super::Version;
 use super::admin::{Access, Login, unchecked_tls};
 use super::certificates::{self, Certificates, File};
 use super::container::{Network, ServerContainer};
@@ -79,10 +80,28 @@ impl Launcher {
                 {
                     last = Some(ServersError::Ended(log));
                 }
-                other => return other,
+                other => {
+                    let node = other?;
+                    self.grant_newer(&node)?;
+                    return Ok(node);
+                }
             }
         }
         Err(last.unwrap_or_else(|| ServersError::System("no server was started".to_owned())))
+    }
+
+    /// Lets the user of the setup do what only newer servers know: an older one refuses a file with a rule for a command that
+    /// it does not know. The server writes the file anew, so that it holds after a restart too.
+    fn grant_newer(&self, node: &Node) -> Result<()> {
+        let Some(user) = self.secured.as_ref().and_then(|secured| secured.user.user.as_deref())
+        else {
+            return Ok(());
+        };
+        if Version::of(node)? >= Version::KNOWS_WAITAOF {
+            node.admin(&["ACL", "SETUSER", user, "+waitaof"])?.ok()?;
+            node.admin(&["ACL", "SAVE"])?.ok()?;
+        }
+        Ok(())
     }
 
     fn launch_once(&self, kind: Kind, lines: &[String]) -> Result<Node> {

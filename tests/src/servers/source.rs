@@ -13,8 +13,9 @@ use super::install;
 
 /// A URL of servers that run already; they are used instead of any that would be started.
 const URL: &str = "STATE_REDIS_URL";
-/// The image to use instead of the pinned one.
-const IMAGE: &str = "STATE_REDIS_IMAGE";
+/// The images to use instead of the pinned ones; the compose files in `docker/` read the same.
+const REDIS_IMAGE_WANTED: &str = "STATE_REDIS_IMAGE";
+const VALKEY_IMAGE_WANTED: &str = "STATE_VALKEY_IMAGE";
 /// The one way to use, instead of the first that works: `url`, `docker`, `path` or `install`.
 const FROM: &str = "STATE_REDIS_FROM";
 
@@ -64,7 +65,7 @@ type Found = std::result::Result<Source, String>;
 /// Each process looks once: asking a registry that nobody reaches, or a package manager, takes its time.
 pub(crate) fn find(setup: Setup) -> Result<Source> {
     static FOUND: Mutex<BTreeMap<&str, Found>> = Mutex::new(BTreeMap::new());
-    let (program, _) = names(setup);
+    let program = program(setup);
     let mut known = FOUND.lock();
     let found =
         known.entry(program).or_insert_with(|| look(setup).map_err(|error| error.to_string()));
@@ -83,10 +84,10 @@ fn look(setup: Setup) -> Result<Source> {
             Err(error) => tried.push(format!("{name}: {error}")),
         }
     }
-    let (program, package) = names(setup);
+    let program = program(setup);
     Err(ServersError::NotFound(format!(
         "no {program} for the setup {setup}; `{}` installs one. Tried:\n  {}",
-        install::line(package),
+        install::line(program),
         tried.join("\n  ")
     )))
 }
@@ -116,34 +117,33 @@ fn from(way: Way, setup: Setup) -> Result<Source> {
         },
         Way::Docker => from_docker(setup),
         Way::Path => {
-            let (program, _) = names(setup);
+            let program = program(setup);
             let missing = || ServersError::Unsupported(format!("no {program} on the PATH"));
             install::on_path(program).map(Source::Program).ok_or_else(missing)
         }
-        Way::Install => {
-            let (program, package) = names(setup);
-            install::install(package, program).map(Source::Program)
-        }
+        Way::Install => install::install(program(setup)).map(Source::Program),
     }
 }
 
-/// The program, and the package that brings it.
-fn names(setup: Setup) -> (&'static str, &'static str) {
+fn program(setup: Setup) -> &'static str {
     match setup {
-        Setup::Valkey => ("valkey-server", "valkey-server"),
-        _ => ("redis-server", "redis-server"),
+        Setup::Valkey => "valkey-server",
+        _ => "redis-server",
+    }
+}
+
+/// The variable that names an image, the pinned image, and what `cargo xtask image` builds.
+fn images(setup: Setup) -> (&'static str, &'static str, &'static str) {
+    match setup {
+        Setup::Valkey => (VALKEY_IMAGE_WANTED, VALKEY_IMAGE, LOCAL_VALKEY_IMAGE),
+        _ => (REDIS_IMAGE_WANTED, REDIS_IMAGE, LOCAL_REDIS_IMAGE),
     }
 }
 
 fn from_docker(setup: Setup) -> Result<Source> {
     let engine = Engine::find()?;
-    let (pinned, local) = match setup {
-        Setup::Valkey => (VALKEY_IMAGE, LOCAL_VALKEY_IMAGE),
-        _ => (REDIS_IMAGE, LOCAL_REDIS_IMAGE),
-    };
-    if let Ok(image) = std::env::var(IMAGE)
-        && setup != Setup::Valkey
-    {
+    let (wanted, pinned, local) = images(setup);
+    if let Ok(image) = std::env::var(wanted) {
         if !engine.has_image(&image)? {
             engine.pull(&image)?;
         }
@@ -160,4 +160,21 @@ fn from_docker(setup: Setup) -> Result<Source> {
         ))
     })?;
     Ok(Source::Docker { engine, image: pinned.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compose_files_and_the_tests_read_the_same_variables_and_pin_the_same_images() {
+        for setup in Setup::ALL {
+            let file = format!("{}/../docker/{setup}/compose.yaml", env!("CARGO_MANIFEST_DIR"));
+            let (wanted, pinned, _) = images(setup);
+            let text = std::fs::read_to_string(file).unwrap();
+            let mut lines = text.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+            let expected = format!("${{{wanted}:-{pinned}}}");
+            assert!(lines.clone().count() > 0 && lines.all(|image| image == expected), "{setup}");
+        }
+    }
 }
