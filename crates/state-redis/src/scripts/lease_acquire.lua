@@ -8,12 +8,13 @@ local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local held = redis.call('HMGET', KEYS[1], 'owner', 'token', 'until')
 local token = held[2]
-if held[3] and tonumber(held[3]) > now_ms then
-  if held[1] ~= owner then return {'held', string.format('%.0f', tonumber(held[3]) - now_ms)} end
-else
+local lasts = held[3] and tonumber(held[3]) > now_ms
+if lasts and held[1] ~= owner then return {'held', string.format('%.0f', tonumber(held[3]) - now_ms)} end
+-- Read for a lease that lasts, too: if there is no hash, that is found out before the first write.
+local mark = redis.call('HGET', KEYS[2], name)
+if not lasts then
   local now_us = string.format('%.0f', now[1] * 1000000 + now[2])
   local last = token or '0'
-  local mark = redis.call('HGET', KEYS[2], name)
   if mark and less(last, mark) then last = mark end
   local next = add_magnitudes(last, '1')
   token = now_us
