@@ -18,7 +18,7 @@ pub enum Operation {
     Touch,
     /// `list_page`.
     List,
-    /// `count_opts`.
+    /// `count_opts`, and `memory_usage` where it has to count.
     Count,
     /// `get_many`.
     GetMany,
@@ -110,7 +110,7 @@ pub struct OperationStats {
     pub misses: u64,
     /// Bytes of keys and values that came in with calls that succeeded.
     pub bytes_in: u64,
-    /// Bytes of values that went out.
+    /// Bytes of values that went out, and of keys and fields where a call tells them.
     pub bytes_out: u64,
     /// Commands sent to a server; 0 for embedded stores.
     pub commands: u64,
@@ -200,17 +200,24 @@ pub struct Health {
     pub detail: String,
     /// How long a round trip took, where there is one.
     pub round_trip: Option<Duration>,
+    /// What it serves without, and which setting would give it that, for people: one sentence each. They change
+    /// nothing about the verdict.
+    pub notes: Vec<String>,
 }
 
 impl Health {
     /// A store that serves.
     pub const fn healthy() -> Self {
-        Self { status: HealthStatus::Healthy, detail: String::new(), round_trip: None }
+        Self::with(HealthStatus::Healthy, String::new())
     }
 
     /// A store in the state `status`, and why.
     pub fn new(status: HealthStatus, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), round_trip: None }
+        Self::with(status, detail.into())
+    }
+
+    const fn with(status: HealthStatus, detail: String) -> Self {
+        Self { status, detail, round_trip: None, notes: Vec::new() }
     }
 }
 

@@ -11,6 +11,7 @@ mod settle;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use state_core::{ErrorKind, Result, SystemClock};
 use tokio::runtime::Handle;
@@ -69,9 +70,26 @@ impl Client {
             let opened = tokio::time::timeout(limit, client.open()).await;
             match opened.unwrap_or_else(|_| Err(Fault::ConnectTimeout.into())) {
                 Ok(()) => return Ok(client),
-                Err(trouble) => drop(call.failed(trouble.failure()).await?),
+                Err(trouble) => {
+                    if let Err(error) = call.failed(trouble.failure()).await {
+                        if let Some(gave_up) = call.gave_up() {
+                            gave_up.log(true);
+                        }
+                        return Err(error);
+                    }
+                }
             }
         }
+    }
+
+    /// The deadline, by the monotonic clock, of a call that begins now.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.shared.retry.deadline()
+    }
+
+    /// Whether a deadline has passed.
+    pub(crate) fn is_past(&self, deadline: Duration) -> bool {
+        self.shared.retry.is_past(deadline)
     }
 
     /// The primaries, in a stable order.
@@ -79,16 +97,17 @@ impl Client {
         self.shared.topology.routes().primaries().map(|node| node.id().clone()).collect()
     }
 
-    /// Asks every node, replicas included, what it says about itself.
+    /// Asks every node, replicas included, what it says about itself, until `deadline`.
     ///
     /// # Errors
     /// `Denied`; a node that cannot be reached is told in the answer.
-    pub(crate) async fn server_info(&self) -> Result<ServerInfo> {
+    pub(crate) async fn server_info(&self, deadline: Duration) -> Result<ServerInfo> {
         let routes = self.shared.topology.routes();
         let asked = routes.nodes().map(|node| async {
             let body = Body::Command(redis::cmd("INFO"));
             let request = Request::new("server_info", Target::Node(node.id().clone()), body);
-            (node.id().as_str(), self.send(request.with_repeat(Repeat::Safe)).await)
+            let request = request.with_repeat(Repeat::Safe).with_deadline(deadline);
+            (node.id().as_str(), self.send(request).await)
         });
         let mut told = ServerInfo::default();
         for (address, answer) in futures_util::future::join_all(asked).await {
@@ -182,7 +201,9 @@ impl Client {
         topology.refresh().await?;
         let routes = topology.routes();
         let node = routes.find(&Target::Any, Role::Primary, 0)?;
-        node.point().connection().await.map(drop)
+        node.point().connection().await?;
+        node.exclusive().fill();
+        Ok(())
     }
 
     /// Grows by one with every use, so that users take turns.

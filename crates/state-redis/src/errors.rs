@@ -101,6 +101,11 @@ impl Failure {
         self.row.class
     }
 
+    /// What it is, in our own words.
+    pub(crate) fn says(&self) -> &'static str {
+        self.row.says
+    }
+
     pub(crate) fn redirect(&self) -> Option<&Redirect> {
         self.redirect.as_ref()
     }

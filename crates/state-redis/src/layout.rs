@@ -9,7 +9,7 @@ mod options;
 mod partitioner;
 mod record;
 
-pub(crate) use open::agree;
+pub(crate) use open::{agree, look};
 pub use options::{NamespaceOptions, WatchHistory};
 pub use partitioner::{Partitioner, Placed};
 pub(crate) use record::Layout;

@@ -18,6 +18,7 @@ mod pubsub;
 mod retry;
 mod scripts;
 mod server_info;
+mod span;
 mod stats;
 mod store;
 mod topology;

@@ -8,6 +8,7 @@
 mod backoff;
 mod budget;
 pub(crate) mod effect;
+mod gave_up;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use state_core::{Clock, Error, ErrorKind, Outcome};
 
 pub(crate) use backoff::Backoff;
 use budget::Budget;
+pub(crate) use gave_up::GaveUp;
 
 use crate::client::Repeat;
 use crate::config::RedisConfig;
@@ -52,6 +54,7 @@ pub(crate) struct Call<'a> {
     unknown: bool,
     backoff: Option<Backoff>,
     slot_backoff: Option<Backoff>,
+    gave_up: Option<GaveUp>,
 }
 
 /// What to do before the next try.
@@ -118,18 +121,39 @@ impl Retry {
 
     /// Begins a call, whose deadline runs from now.
     pub(crate) fn call(&self, op: &'static str, repeat: Repeat) -> Call<'_> {
+        self.call_until(op, repeat, self.deadline())
+    }
+
+    /// The deadline, by the monotonic clock, of what begins now.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.clock.monotonic().saturating_add(self.call_timeout)
+    }
+
+    /// Whether `deadline` has passed.
+    pub(crate) fn is_past(&self, deadline: Duration) -> bool {
+        self.clock.monotonic() >= deadline
+    }
+
+    /// Begins a call that ends at `deadline`.
+    pub(crate) fn call_until(
+        &self,
+        op: &'static str,
+        repeat: Repeat,
+        deadline: Duration,
+    ) -> Call<'_> {
         self.budget.deposit();
         Call {
             retry: self,
             op,
             repeat,
-            deadline: self.clock.monotonic().saturating_add(self.call_timeout),
+            deadline,
             retries: 0,
             waits: 0,
             hops: 0,
             unknown: false,
             backoff: None,
             slot_backoff: None,
+            gave_up: None,
         }
     }
 }
@@ -157,8 +181,13 @@ impl Call<'_> {
     }
 
     /// Ends the call: the error for the caller.
-    pub(crate) fn stop(&self, failure: Failure, why: &'static str) -> Error {
+    pub(crate) fn stop(&mut self, failure: Failure, why: &'static str) -> Error {
         self.give_up(failure, why)
+    }
+
+    /// How it ended, where it failed for good and a connection or a server is the cause.
+    pub(crate) const fn gave_up(&self) -> Option<GaveUp> {
+        self.gave_up
     }
 
     /// Waits as long as is right after `failure`, and says how to try again.
@@ -222,8 +251,8 @@ impl Call<'_> {
         Ok(again(&failure))
     }
 
-    /// The error for the caller; told once in the log where a connection or a server is the cause.
-    fn give_up(&self, failure: Failure, why: &'static str) -> Error {
+    /// The error for the caller; how it came to that is kept for the log where a connection or a server is the cause.
+    fn give_up(&mut self, failure: Failure, why: &'static str) -> Error {
         let attempts = self.retries().saturating_add(1);
         // What one try left open, a later one that was refused does not settle.
         let outcome = match failure.outcome() {
@@ -231,16 +260,14 @@ impl Call<'_> {
             outcome => outcome,
         };
         if failure.class() != RetryClass::Never {
-            tracing::error!(
-                op = self.op,
+            self.gave_up = Some(GaveUp {
+                op: self.op,
                 attempts,
-                kind = failure.kind().name(),
-                outcome = %outcome,
-                cause = %failure,
+                kind: failure.kind(),
+                outcome,
+                cause: failure.says(),
                 why,
-                "Redis connection failed after {} retries",
-                self.retries()
-            );
+            });
         }
         // One try that was late is not the deadline of the call.
         let late = failure.kind() == ErrorKind::Timeout && !self.remaining().is_zero();

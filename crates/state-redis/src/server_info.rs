@@ -142,10 +142,44 @@ impl NodeInfo {
         if self.memory_limit_bytes.is_some_and(nearly) {
             troubles.push("its memory is nearly full");
         }
-        if self.memory_limit_bytes.is_some() && self.eviction.starts_with("allkeys") {
-            troubles.push("it may evict any key, leases and fencing marks included");
+        let mut troubles: Vec<String> = troubles.into_iter().map(str::to_owned).collect();
+        if self.memory_limit_bytes.is_some() && self.evicts() {
+            troubles.push(format!(
+                "when its memory is full it evicts keys, leases and fencing marks included: set \
+                 `maxmemory-policy` to `noeviction`, it is `{}`",
+                self.eviction
+            ));
         }
         troubles.into_iter().map(|trouble| format!("{}: {trouble}", self.address)).collect()
+    }
+
+    /// What a primary serves without, and which setting would give it that, for people.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.role != NodeRole::Primary {
+            return notes;
+        }
+        if self.memory_limit_bytes.is_none() && self.evicts() {
+            notes.push(format!(
+                "`maxmemory-policy` is `{}`: once `maxmemory` is set, keys are evicted, leases and fencing marks \
+                 included; set it to `noeviction`",
+                self.eviction
+            ));
+        }
+        if !self.append_only_file {
+            let lost = "a crash loses what was written since the last snapshot, if it makes any";
+            notes.push(format!("no append-only file: {lost}; set `appendonly yes`"));
+        }
+        if self.replicas == 0 {
+            let alone = "no replica has a copy and can take over";
+            notes.push(format!("{alone}; start a server with `replicaof` and this address"));
+        }
+        notes.into_iter().map(|note| format!("{}: {note}", self.address)).collect()
+    }
+
+    /// Whether it may remove keys when its memory is full. Under `volatile-*` too: fencing marks and leases have lifetimes.
+    fn evicts(&self) -> bool {
+        !self.eviction.is_empty() && self.eviction != "noeviction"
     }
 }
 
@@ -170,7 +204,7 @@ mod tests {
         assert_eq!(node.summary(), "Redis 7.0.15, standalone, primary, append-only file");
         assert_eq!((node.role, node.replicas, node.link_up), (NodeRole::Primary, 2, None));
         assert_eq!((node.memory_limit_bytes, node.uptime), (None, Duration::from_secs(60)));
-        assert!(node.troubles().is_empty());
+        assert!(node.troubles().is_empty() && node.notes().is_empty(), "{:?}", node.notes());
     }
 
     #[test]
@@ -182,5 +216,37 @@ mod tests {
         );
         assert_eq!(node.summary(), "Valkey 8.0.1, cluster, replica, no append-only file");
         assert_eq!(node.troubles().len(), 4, "{:?}", node.troubles());
+        assert!(node.notes().is_empty(), "notes are about primaries: {:?}", node.notes());
+    }
+
+    #[test]
+    fn every_policy_but_one_is_told_and_so_is_what_a_primary_lacks() {
+        for policy in
+            ["allkeys-lru", "allkeys-random", "volatile-lru", "volatile-ttl", "noeviction"]
+        {
+            let evicts = policy != "noeviction";
+            let said = |limit: u64| {
+                let node = node(&format!(
+                    "role:master\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\naof_enabled:1\r\n\
+                     connected_slaves:1\r\n"
+                ));
+                (node.troubles(), node.notes())
+            };
+            let ((troubles, none), (nothing, notes)) = (said(1 << 40), said(0));
+            assert!(none.is_empty() && nothing.is_empty(), "{policy}: {none:?} {nothing:?}");
+            for told in [troubles, notes] {
+                assert_eq!(told.len(), usize::from(evicts), "{policy}: {told:?}");
+                assert!(
+                    told.iter().all(|one| one.contains("maxmemory-policy") && one.contains(policy))
+                );
+            }
+        }
+        let alone = node("role:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:0\r\n");
+        assert!(alone.troubles().is_empty());
+        let [file, replica] = &alone.notes()[..] else { panic!("{:?}", alone.notes()) };
+        assert!(
+            file.contains("appendonly yes") && replica.contains("replicaof"),
+            "{file} {replica}"
+        );
     }
 }

@@ -1,16 +1,15 @@
 //! Counting what a backend does, and how long it takes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod latency;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use parking_lot::Mutex;
-use state_core::{LatencySummary, Operation, OperationStats, Stats};
+use state_core::{Operation, OperationStats, Stats};
 
 use crate::client::Tally;
-
-/// The longest time that histograms tell apart from longer ones, in microseconds: a minute.
-const LATENCY_MAX_US: u64 = 60_000_000;
+use latency::{Added, Latencies};
 
 /// What one call did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,23 +23,32 @@ pub(crate) struct Call {
 /// So many threads count without meeting each other.
 const SHARES: usize = 8;
 
-/// Counters of one backend: a share for each of some threads, so that they do not wait for each other.
+/// Counters of one backend: a share for each of some threads, so that they do not slow each other down.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     shares: [Share; SHARES],
 }
 
-/// One line per operation, each behind a lock of its own that is held for some additions.
+/// One line per operation. Nobody waits: threads of one share add at the same time.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Share {
-    lines: [Mutex<Line>; Operation::ALL.len()],
+    lines: [Line; Operation::ALL.len()],
 }
 
 #[derive(Debug, Default)]
 struct Line {
-    stats: OperationStats,
-    latency_us: Option<Histogram<u64>>,
+    calls: AtomicU64,
+    errors: AtomicU64,
+    retries: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    commands: AtomicU64,
+    pipelines: AtomicU64,
+    /// Of operations that were called.
+    latencies: OnceLock<Latencies>,
 }
 
 /// Gives each thread a number, and with it a share.
@@ -53,31 +61,41 @@ thread_local! {
 impl Counters {
     /// Counts a call that came back: how long all of it took, and what it did, unless it failed.
     pub(crate) fn count(&self, operation: Operation, took: Duration, call: Option<Call>) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, LATENCY_MAX_US);
-        self.with(operation, |line| {
-            line.stats.calls += 1;
-            line.stats.errors += u64::from(call.is_none());
-            let call = call.unwrap_or_default();
-            line.stats.hits += call.hits;
-            line.stats.misses += call.misses;
-            line.stats.bytes_in += call.bytes_in;
-            line.stats.bytes_out += call.bytes_out;
-            if line.latency_us.is_none() {
-                line.latency_us = Histogram::new_with_bounds(1, LATENCY_MAX_US, 2).ok();
+        let Some(line) = self.line(operation) else { return };
+        add(&line.calls, 1);
+        match call {
+            None => add(&line.errors, 1),
+            Some(call) => {
+                add(&line.hits, call.hits);
+                add(&line.misses, call.misses);
+                add(&line.bytes_in, call.bytes_in);
+                add(&line.bytes_out, call.bytes_out);
             }
-            if let Some(histogram) = &mut line.latency_us {
-                histogram.saturating_record(us);
-            }
-        });
+        }
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
+        line.latencies.get_or_init(Latencies::default).record(us);
     }
 
     /// Counts what was sent for a call.
     pub(crate) fn sent(&self, operation: Operation, tally: Tally) {
-        self.with(operation, |line| {
-            line.stats.commands += tally.commands;
-            line.stats.pipelines += tally.pipelines;
-            line.stats.retries += tally.retries;
-        });
+        let Some(line) = self.line(operation) else { return };
+        add(&line.commands, tally.commands);
+        add(&line.pipelines, tally.pipelines);
+        add(&line.retries, tally.retries);
+    }
+
+    /// Counts what a stream has told since its call came back.
+    pub(crate) fn told(&self, operation: Operation, bytes_out: u64) {
+        if let Some(line) = self.line(operation) {
+            add(&line.bytes_out, bytes_out);
+        }
+    }
+
+    /// Counts a stream that has failed since its call came back.
+    pub(crate) fn failed(&self, operation: Operation) {
+        if let Some(line) = self.line(operation) {
+            add(&line.errors, 1);
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -87,35 +105,39 @@ impl Counters {
     /// What all shares have counted.
     fn sum(&self, operation: Operation) -> OperationStats {
         let mut sum = OperationStats::default();
-        let mut latency_us: Option<Histogram<u64>> = None;
+        let mut latencies = Added::default();
         for line in self.shares.iter().filter_map(|share| share.lines.get(operation as usize)) {
-            let line = line.lock();
-            sum.add(&line.stats);
-            match (&mut latency_us, &line.latency_us) {
-                // All have the same bounds, so none of it is left out.
-                (Some(all), Some(more)) => drop(all.add(more)),
-                (all @ None, more) => all.clone_from(more),
-                (Some(_), None) => {}
+            for (sum, counter) in [
+                (&mut sum.calls, &line.calls),
+                (&mut sum.errors, &line.errors),
+                (&mut sum.retries, &line.retries),
+                (&mut sum.hits, &line.hits),
+                (&mut sum.misses, &line.misses),
+                (&mut sum.bytes_in, &line.bytes_in),
+                (&mut sum.bytes_out, &line.bytes_out),
+                (&mut sum.commands, &line.commands),
+                (&mut sum.pipelines, &line.pipelines),
+            ] {
+                *sum += counter.load(Ordering::Relaxed);
+            }
+            if let Some(more) = line.latencies.get() {
+                latencies.add(more);
             }
         }
-        sum.latency = latency_us.map(|histogram| {
-            let mut summary = LatencySummary::default();
-            summary.count = histogram.len();
-            summary.mean_us = histogram.mean();
-            summary.p50_us = histogram.value_at_quantile(0.5);
-            summary.p99_us = histogram.value_at_quantile(0.99);
-            summary
-        });
+        sum.latency = latencies.summary();
         sum
     }
 
-    fn with(&self, operation: Operation, work: impl FnOnce(&mut Line)) {
+    fn line(&self, operation: Operation) -> Option<&Line> {
         // A thread that ends has no number any more.
         let thread = THREAD.try_with(|number| *number).unwrap_or_default();
-        let share = self.shares.get(thread % SHARES);
-        if let Some(line) = share.and_then(|share| share.lines.get(operation as usize)) {
-            work(&mut line.lock());
-        }
+        self.shares.get(thread % SHARES)?.lines.get(operation as usize)
+    }
+}
+
+fn add(counter: &AtomicU64, by: u64) {
+    if by > 0 {
+        counter.fetch_add(by, Ordering::Relaxed);
     }
 }
 
@@ -123,13 +145,17 @@ impl Counters {
 mod tests {
     use super::*;
 
+    fn sent(commands: u64, pipelines: u64, retries: u64) -> Tally {
+        Tally { commands, pipelines, retries, gave_up: None }
+    }
+
     #[test]
     fn calls_latencies_and_retries_add_up() {
         let counters = Counters::default();
         let us = Duration::from_micros;
         counters.count(Operation::Get, us(100), Some(Call { hits: 1, ..Call::default() }));
-        counters.sent(Operation::Get, Tally { commands: 1, pipelines: 0, retries: 0 });
-        counters.sent(Operation::Get, Tally { commands: 3, pipelines: 1, retries: 3 });
+        counters.sent(Operation::Get, sent(1, 0, 0));
+        counters.sent(Operation::Get, sent(3, 1, 3));
         counters.count(Operation::Get, us(300), None);
         let stats = counters.stats();
         let get = stats.of(Operation::Get);
@@ -149,7 +175,7 @@ mod tests {
                 let counters = &counters;
                 scope.spawn(move || {
                     counters.count(Operation::Put, Duration::from_micros(number), Some(call));
-                    counters.sent(Operation::Put, Tally { commands: 5, pipelines: 6, retries: 7 });
+                    counters.sent(Operation::Put, sent(5, 6, 7));
                 });
             }
         });

@@ -1,18 +1,21 @@
 //! The store: connections to one installation, shared by all its namespaces.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use state_core::{Namespace, Result};
+use tokio::time::Instant;
 
 use crate::backend::RedisBackend;
 use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
 use crate::keys::{KeySpace, Placement};
-use crate::layout::{self, NamespaceOptions};
+use crate::layout::{self, Layout, NamespaceOptions, Partitioner};
 use crate::pubsub::{self, Channels, Delivery, SubscribeOptions};
 use crate::server_info::ServerInfo;
+use crate::span::spanned;
 
 /// A Redis or Valkey installation: one server, a Sentinel group or a cluster.
 ///
@@ -54,8 +57,11 @@ impl RedisStore {
     /// As [`connect`](Self::connect).
     pub async fn connect_with(config: RedisConfig) -> Result<Self> {
         config.validate()?;
+        let started = Instant::now();
         let client = Client::connect(&config).await?;
-        let offers = client.offers().await?;
+        // Connecting has taken a part of the time of this call.
+        let deadline = client.deadline().saturating_sub(started.elapsed());
+        let offers = client.offers(deadline).await?;
         Ok(Self { client, config: Arc::new(config), offers })
     }
 
@@ -84,12 +90,38 @@ impl RedisStore {
         options: NamespaceOptions,
     ) -> Result<RedisBackend> {
         let record = KeySpace::layout(&self.config.key_prefix, &namespace);
-        let layout = layout::agree(&self.client, &record, &options).await;
-        let layout = layout.map_err(|error| error.with_op("open"))?;
-        let placement = Placement::new(&layout, options.partitioner);
+        let layout = {
+            let agreed = pin!(layout::agree(&self.client, &record, &options));
+            spanned("open", Some(&namespace), agreed).await?
+        };
+        Ok(self.backend(namespace, layout, options.partitioner))
+    }
+
+    /// Opens `namespace` to read it, and decides nothing: where no layout is recorded, the default one is taken and not
+    /// recorded. One round trip.
+    ///
+    /// Nothing may be written over it unless the namespace was opened in another way before: who opens it first may
+    /// still choose another layout, which these writes would not hold to.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_to_read(&self, namespace: Namespace) -> Result<RedisBackend> {
+        let record = KeySpace::layout(&self.config.key_prefix, &namespace);
+        let found = pin!(layout::look(&self.client, &record));
+        let layout = spanned("open", Some(&namespace), found).await?;
+        Ok(self.backend(namespace, layout, None))
+    }
+
+    fn backend(
+        &self,
+        namespace: Namespace,
+        layout: Layout,
+        partitioner: Option<Arc<dyn Partitioner>>,
+    ) -> RedisBackend {
+        let placement = Placement::new(&layout, partitioner);
         let keys = KeySpace::new(&self.config.key_prefix, &namespace, placement);
         let (client, config) = (self.client.clone(), Arc::clone(&self.config));
-        Ok(RedisBackend::new(client, config, self.offers.clone(), namespace, keys, layout))
+        RedisBackend::new(client, config, self.offers.clone(), namespace, keys, layout)
     }
 
     /// Asks every server what it says about itself: one round trip to each primary, and to each
@@ -98,7 +130,7 @@ impl RedisStore {
     /// # Errors
     /// `Denied` when the user may not ask (`+info`). A server that cannot be reached is no error.
     pub async fn server_info(&self) -> Result<ServerInfo> {
-        self.client.server_info().await
+        self.client.server_info(self.client.deadline()).await
     }
 
     /// Publishes `message` on the channel with this literal name, 1 to 1,024 bytes under the key
@@ -122,7 +154,7 @@ impl RedisStore {
         let channel = self.channels().channel(channel.as_ref());
         let (message, max) = (message.into(), self.config.value_bytes_max);
         let published = async { pubsub::publish(&self.client, &channel?, &message, max).await };
-        published.await.map_err(|error| error.with_op("publish"))
+        spanned("publish", None, pin!(published)).await
     }
 
     /// Subscribes to channels, from when this has returned. The messages of one channel come in the
@@ -144,8 +176,8 @@ impl RedisStore {
         &self,
         options: SubscribeOptions,
     ) -> Result<BoxStream<'static, Result<Delivery>>> {
-        let subscribed = pubsub::subscribe(self.client.clone(), self.channels(), options).await;
-        subscribed.map_err(|error| error.with_op("subscribe"))
+        let subscribed = pubsub::subscribe(self.client.clone(), self.channels(), options);
+        spanned("subscribe", None, pin!(subscribed)).await
     }
 
     fn channels(&self) -> Channels {

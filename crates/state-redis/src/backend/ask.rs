@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use redis::{Cmd, Value};
 use state_core::{
-    Acks, AcksReached, Capability, Consistency, Error, ErrorKind, Fence, Key, OpId, Operation,
-    Resend, Result,
+    Acks, AcksReached, Capability, Consistency, Error, ErrorKind, Fence, Key, OpId, Resend, Result,
 };
 
 use super::Inner;
+use super::op::Op;
 use crate::client::{
     Answered, Body, Lane, Repeat, Reply, Request, Role, Script, ScriptCall, Tally, Target, Wait,
 };
@@ -98,10 +98,14 @@ impl Ask {
 
 impl Inner {
     /// Sends a request, and counts what was sent for it.
-    pub(super) async fn send(&self, operation: Operation, request: Request) -> Result<Answered> {
+    pub(super) async fn send(&self, op: &Op, request: Request) -> Result<Answered> {
         let mut tally = Tally::default();
-        let answered = self.client.call(request, &mut tally).await;
-        self.counters.sent(operation, tally);
+        let request = request.with_deadline(op.deadline());
+        let answered = self.client.call_quietly(request, &mut tally).await;
+        self.counters.sent(op.kind(), tally);
+        if let Some(gave_up) = tally.gave_up {
+            op.tell(gave_up);
+        }
         // Those of several requests of one call add up to its last word; most need one try.
         if tally.retries > 0 {
             tracing::Span::current().record("attempts", tally.retries + 1);
@@ -112,28 +116,28 @@ impl Inner {
     /// Reads by one command from the node of `key`.
     pub(super) async fn command(
         &self,
-        operation: Operation,
+        op: &Op,
         key: &[u8],
         role: Role,
         command: Cmd,
     ) -> Result<Value> {
-        Ok(self.command_as(operation, key, role, How::read(), command).await?.0)
+        Ok(self.command_as(op, key, role, How::read(), command).await?.0)
     }
 
     /// Writes by one command to the node of `key`.
     pub(super) async fn write(
         &self,
-        operation: Operation,
+        op: &Op,
         key: &[u8],
         how: How,
         command: Cmd,
     ) -> Result<(Value, Receipt)> {
-        self.command_as(operation, key, Role::Primary, how, command).await
+        self.command_as(op, key, Role::Primary, how, command).await
     }
 
     async fn command_as(
         &self,
-        operation: Operation,
+        op: &Op,
         key: &[u8],
         role: Role,
         how: How,
@@ -141,21 +145,21 @@ impl Inner {
     ) -> Result<(Value, Receipt)> {
         let (lane, target) = (self.lane(key, bytes_of(&command)), self.client.target(key));
         let body = Body::Command(command);
-        let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
+        let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
-        alone(self.send(operation, request).await?)
+        alone(self.send(op, request).await?)
     }
 
     /// Runs one script on the node of its first key.
-    pub(super) async fn script(&self, operation: Operation, ask: Ask) -> Result<(Answer, Receipt)> {
+    pub(super) async fn script(&self, op: &Op, ask: Ask) -> Result<(Answer, Receipt)> {
         let Ask { call: ScriptCall { script, keys, args }, role, how } = ask;
         let bytes = args.iter().map(Bytes::len).sum();
         let lane = keys.first().map_or(Lane::Point, |key| self.lane(key, bytes));
         let target = keys.first().map_or(Target::Any, |key| self.client.target(key));
         let body = Body::Script { script, keys, args };
-        let request = Request::new(operation.name(), target, body).with_role(role).with_lane(lane);
+        let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
-        let (value, receipt) = alone(self.send(operation, request).await?)?;
+        let (value, receipt) = alone(self.send(op, request).await?)?;
         Ok((Answer::read(value)?, receipt))
     }
 

@@ -13,11 +13,12 @@ use state_core::{
 
 use super::Inner;
 use super::ask::{Ask, How, Receipt, What, acknowledged, many, role};
+use super::op::Op;
 use super::point::{
     Made, delete_answer, get_command, increment_answer, read_answer, read_deleted, read_meta,
     read_plain,
 };
-use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role};
+use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role, Wait};
 use crate::keys::Kind;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
@@ -57,6 +58,12 @@ impl<T> Item<T> {
         Self { index, stored, what: Some(what), script, how, read }
     }
 
+    /// Waits behind it as a write of the same key would.
+    pub(super) fn waiting(mut self, wait: Option<Wait>) -> Self {
+        self.how = self.how.with_wait(wait);
+        self
+    }
+
     /// About how much of a write it takes.
     fn bytes(&self) -> usize {
         self.what.as_ref().map_or(0, What::bytes)
@@ -81,6 +88,7 @@ enum Reading {
 impl Inner {
     pub(super) async fn get_each(
         &self,
+        op: &Op,
         keys: &[Key],
         options: &GetOptions,
     ) -> Result<Vec<Result<Option<Entry>>>> {
@@ -88,7 +96,7 @@ impl Inner {
         self.fence_args(options.fence.as_ref())?;
         let mut role = role(options.consistency)?;
         if is_plain(options) && !self.client.is_cluster() {
-            return self.get_together(keys, role).await;
+            return self.get_together(op, keys, role).await;
         }
         let mut answers: Vec<_> = keys.iter().map(|_| Ok(None)).collect();
         let mut items = Vec::with_capacity(keys.len());
@@ -109,7 +117,7 @@ impl Inner {
             items.push(Item::new(index, stored, what, How::read(), ()));
         }
         let head = options.head;
-        for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
+        for (item, answer) in self.send_batch(op, role, items).await? {
             let script = item.script;
             let read = |value: Value| {
                 let found = if script {
@@ -127,7 +135,12 @@ impl Inner {
 
     /// What a listing tells of each key, those left out that are gone by now. One round trip per
     /// node and chunk.
-    pub(super) async fn metas(&self, keys: Vec<Key>, options: &GetOptions) -> Result<Vec<Meta>> {
+    pub(super) async fn metas(
+        &self,
+        op: &Op,
+        keys: Vec<Key>,
+        options: &GetOptions,
+    ) -> Result<Vec<Meta>> {
         let mut items = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
             let stored = self.keys.key(Kind::Entry, key);
@@ -137,7 +150,7 @@ impl Inner {
         }
         let role = role(options.consistency)?;
         let mut told: Vec<Option<Meta>> = keys.iter().map(|_| None).collect();
-        for (item, answer) in self.send_batch(Operation::List, role, items).await? {
+        for (item, answer) in self.send_batch(op, role, items).await? {
             let (value, _) = answer?;
             if let (Some(place), Some(key)) = (told.get_mut(item.index), keys.get(item.index)) {
                 *place = read_meta(key.clone(), &Answer::read(value)?)?;
@@ -146,12 +159,16 @@ impl Inner {
         Ok(told.into_iter().flatten().collect())
     }
 
-    pub(super) async fn write_each(&self, ops: &[WriteOp]) -> Result<Vec<Result<WriteOutcome>>> {
+    pub(super) async fn write_each(
+        &self,
+        op: &Op,
+        ops: &[WriteOp],
+    ) -> Result<Vec<Result<WriteOutcome>>> {
         self.capabilities.limits.check_batch(ops.len())?;
         let mut answers: Vec<Option<Result<WriteOutcome>>> = ops.iter().map(|_| None).collect();
         let mut items = Vec::with_capacity(ops.len());
-        for (index, op) in ops.iter().enumerate() {
-            match self.prepare(index, op) {
+        for (index, write) in ops.iter().enumerate() {
+            match self.prepare(index, write) {
                 Ok(item) => items.push(item),
                 Err(error) => {
                     if let Some(answer) = answers.get_mut(index) {
@@ -160,7 +177,8 @@ impl Inner {
                 }
             }
         }
-        let sent = self.send_batch(Operation::WriteMany, Role::Primary, items).await?;
+        let sent = self.send_batch(op, Role::Primary, items).await?;
+        let mut doubtful = Vec::new();
         for (item, answer) in sent {
             let script = item.script;
             let read = answer.and_then(|(value, receipt)| {
@@ -168,28 +186,31 @@ impl Inner {
                     acknowledged(item.how.wait, receipt.reached).map(|_| outcome)
                 })
             });
-            let read = match (read, &item.read) {
-                (Err(error), Reading::Put(made)) if error.outcome() == Outcome::Unknown => {
-                    let found = self.look_up(Operation::WriteMany, &item.stored, *made, error);
-                    found.await.map(WriteOutcome::Written)
-                }
-                (read, _) => read,
-            };
+            if let (Err(error), Reading::Put(made)) = (&read, &item.read)
+                && error.outcome() == Outcome::Unknown
+            {
+                doubtful.push((item.index, item.stored, *made));
+            }
             if let Some(answer) = answers.get_mut(item.index) {
                 *answer = Some(read);
+            }
+        }
+        for (index, found) in self.look_up(op, doubtful).await {
+            if let Some(answer) = answers.get_mut(index) {
+                *answer = Some(found.map(WriteOutcome::Written));
             }
         }
         Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unlike()))).collect())
     }
 
-    fn prepare(&self, index: usize, op: &WriteOp) -> Result<Item<Reading>> {
-        if let WriteOp::Put { key, value, options } = op {
+    fn prepare(&self, index: usize, write: &WriteOp) -> Result<Item<Reading>> {
+        if let WriteOp::Put { key, value, options } = write {
             let put = self.prepare_put(key, value, options)?;
             return Ok(Item::new(index, put.stored, put.what, put.how, Reading::Put(put.made)));
         }
-        let stored = self.keys.key(Kind::Entry, op.key());
+        let stored = self.keys.key(Kind::Entry, write.key());
         let script = |ask: Ask| (What::Script(ask.call), ask.how);
-        let ((what, how), read) = match op {
+        let ((what, how), read) = match write {
             WriteOp::Delete { key, options } => {
                 let remembered = options.op_id.is_some();
                 let read = Reading::Delete { return_value: options.return_value, remembered };
@@ -213,19 +234,19 @@ impl Inner {
     /// Sends items to their nodes, those of one node in their order, and returns the answers.
     pub(super) async fn send_batch<T>(
         &self,
-        operation: Operation,
+        op: &Op,
         role: Role,
         items: Vec<Item<T>>,
     ) -> Result<Vec<Sent<T>>> {
         if !self.client.is_cluster() {
-            return self.send_node(operation, role, items).await;
+            return self.send_node(op, role, items).await;
         }
         let mut nodes: BTreeMap<NodeId, Vec<Item<T>>> = BTreeMap::new();
         for item in items {
             let node = self.client.slot_owner(slot_of(&item.stored));
             nodes.entry(node).or_default().push(item);
         }
-        let sent = nodes.into_values().map(|items| self.send_node(operation, role, items));
+        let sent = nodes.into_values().map(|items| self.send_node(op, role, items));
         let mut answers = Vec::new();
         for node in join_all(sent).await {
             answers.extend(node?);
@@ -235,21 +256,16 @@ impl Inner {
 
     /// Sends the items of one node in chunks. They are on their way together, unless a key is in several of them, or a log
     /// tells what was written: that has an order, which a chunk that comes late or is sent again would break.
-    async fn send_node<T>(
-        &self,
-        operation: Operation,
-        role: Role,
-        items: Vec<Item<T>>,
-    ) -> Result<Vec<Sent<T>>> {
+    async fn send_node<T>(&self, op: &Op, role: Role, items: Vec<Item<T>>) -> Result<Vec<Sent<T>>> {
         let mut items = items.into_iter();
         let mut chunks: Vec<Vec<Item<T>>> = Vec::new();
         while !items.as_slice().is_empty() {
             let count = self.chunk(items.as_slice());
             chunks.push(items.by_ref().take(count).collect());
         }
-        let told = operation == Operation::WriteMany && self.layout.log.is_some();
+        let told = op.kind() == Operation::WriteMany && self.layout.log.is_some();
         let at_once = if told || share_a_key(&chunks) { 1 } else { CHUNKS_AT_ONCE };
-        let sent = chunks.into_iter().map(|chunk| self.send_chunk(operation, role, chunk));
+        let sent = chunks.into_iter().map(|chunk| self.send_chunk(op, role, chunk));
         let mut sent = pin!(stream::iter(sent).buffered(at_once));
         let (mut answers, mut failed) = (Vec::new(), Vec::new());
         while let Some((chunk, answer)) = sent.next().await {
@@ -287,7 +303,7 @@ impl Inner {
     /// Sends what goes together: its items, with the answers to all of them or the error of all.
     async fn send_chunk<T>(
         &self,
-        operation: Operation,
+        op: &Op,
         role: Role,
         mut chunk: Vec<Item<T>>,
     ) -> (Vec<Item<T>>, Result<Vec<Result<(Value, Receipt)>>>) {
@@ -308,9 +324,9 @@ impl Inner {
         // All of it is sent again, or nothing.
         let repeat = chunk.iter().map(|item| item.how.repeat).max().unwrap_or(Repeat::Safe);
         let body = if calls.is_empty() { Body::Pipeline(commands) } else { Body::Scripts(calls) };
-        let request = Request::new(operation.name(), target, body);
+        let request = Request::new(op.name(), target, body);
         let request = request.with_role(role).with_lane(lane).with_repeat(repeat).with_wait(wait);
-        let answer = self.send(operation, request).await.and_then(|answered| {
+        let answer = self.send(op, request).await.and_then(|answered| {
             let Answered { reply, reached, unsettled } = answered;
             let values = many(reply)?;
             if values.len() != chunk.len() {

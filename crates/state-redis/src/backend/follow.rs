@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::batch::Item;
+use super::op::Op;
 use crate::client::Role;
 use crate::connect::pause;
 use crate::keys::{Buckets, Kind};
@@ -42,6 +43,7 @@ impl Inner {
     /// Follows changes by the log.
     pub(super) async fn watch_log(
         self: Arc<Self>,
+        op: &Op,
         options: WatchOptions,
     ) -> Result<BoxStream<'static, Result<WatchEvent>>> {
         let buckets = self.keys.buckets().map_or(0, Buckets::count);
@@ -58,7 +60,7 @@ impl Inner {
             _ => return Err(Error::unsupported("this beginning of a watch")),
         };
         let asked = Instant::now();
-        let ends = self.begin_logs((0..buckets).collect()).await?;
+        let ends = self.begin_logs(op, (0..buckets).collect()).await?;
         let now_us = ends.iter().map(|end| end.now_us).max().unwrap_or(0);
         let ends: Vec<Position> = ends.into_iter().map(|end| end.position).collect();
         let starts = starts.unwrap_or_else(|| ends.iter().copied().map(Some).collect());
@@ -66,7 +68,7 @@ impl Inner {
         let merge = Merge::new(options, starts, &ends);
         let mut follower = Follower { inner: self, merge, follow, clock: (now_us, asked) };
         // So that a token of another history tells a gap before anything else.
-        follower.round().await?;
+        follower.round(op).await?;
         Ok(stream::try_unfold(follower, |mut follower| async move {
             let event = follower.next().await;
             let event = event.map_err(|error| error.with_op("watch"))?;
@@ -77,8 +79,8 @@ impl Inner {
 
     /// The ends of the logs of these buckets; those that have not begun are begun, so that what is
     /// lost from now on is noticed.
-    async fn begin_logs(&self, chosen: Vec<usize>) -> Result<Vec<End>> {
-        let mut ends = self.mark(Operation::Watch, chosen, Vec::new()).await?;
+    async fn begin_logs(&self, op: &Op, chosen: Vec<usize>) -> Result<Vec<End>> {
+        let mut ends = self.mark(op, chosen, Vec::new()).await?;
         ends.sort_by_key(|(bucket, _)| *bucket);
         let end = |(_, answer): (usize, crate::scripts::Answer)| {
             let position = Position::from_id(answer.item(0)?, answer.item(1)?);
@@ -98,11 +100,12 @@ impl Follower {
                 return Ok(None);
             }
             let now_ms = self.now_ms();
-            if self.round().await? || !self.merge.ready.is_empty() {
+            let op = self.inner.begin(Operation::Watch);
+            if self.round(&op).await? || !self.merge.ready.is_empty() {
                 continue;
             }
             if self.follow {
-                self.tell_expired(now_ms).await?;
+                self.tell_expired(&op, now_ms).await?;
             }
             if self.merge.ready.is_empty() {
                 pause(self.inner.config.log_poll()).await;
@@ -111,7 +114,7 @@ impl Follower {
     }
 
     /// Reads all streams; whether there was anything new.
-    async fn round(&mut self) -> Result<bool> {
+    async fn round(&mut self, op: &Op) -> Result<bool> {
         let inner = Arc::clone(&self.inner);
         let Some(buckets) = inner.keys.buckets() else { return Ok(false) };
         let items = self.merge.wanted().into_iter().map(|(bucket, from)| {
@@ -128,7 +131,7 @@ impl Follower {
         });
         let items = items.collect();
         let (mut news, mut gone) = (false, Vec::new());
-        for (item, answer) in inner.send_batch(Operation::Watch, Role::Primary, items).await? {
+        for (item, answer) in inner.send_batch(op, Role::Primary, items).await? {
             let Value::Array(entries) = answer?.0 else { return Err(unlike()) };
             let entries = entries.into_iter().map(Entry::read).collect::<Result<Vec<_>>>()?;
             let bucket = item.into_read();
@@ -139,7 +142,7 @@ impl Follower {
             news |= self.merge.take_in(bucket, entries, full);
         }
         if !gone.is_empty() {
-            inner.begin_logs(gone).await?;
+            inner.begin_logs(op, gone).await?;
             news = true;
         }
         self.merge.tell(news, Instant::now());
@@ -148,7 +151,7 @@ impl Follower {
 
     /// Tells of entries whose lifetime has ended and that are gone. `now_ms` is when the last round
     /// began, so whatever else had become of them by their deadline has been told.
-    async fn tell_expired(&mut self, now_ms: u64) -> Result<()> {
+    async fn tell_expired(&mut self, op: &Op, now_ms: u64) -> Result<()> {
         let due = self.merge.deadlines.take_due(now_ms.saturating_sub(DUE_MARGIN_MS), DUE_MAX);
         let item = |key: Key| {
             let stored = self.inner.keys.key(Kind::Entry, &key);
@@ -160,7 +163,7 @@ impl Follower {
         if items.is_empty() {
             return Ok(());
         }
-        for (item, answer) in self.inner.send_batch(Operation::Watch, Role::Primary, items).await? {
+        for (item, answer) in self.inner.send_batch(op, Role::Primary, items).await? {
             let there = integer(&answer?.0)? > 0;
             let key = item.into_read();
             if there {

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use redis::Value;
 use state_core::{
-    Consistency, Expiry, HashPageOptions, HashState, HashWriteOptions, Key, Operation, Page,
-    Resend, Result,
+    Consistency, Expiry, HashPageOptions, HashState, HashWriteOptions, Key, Page, Resend, Result,
 };
 
 use super::Inner;
 use super::ask::{Ask, How, acknowledged, many, role};
 use super::lifetime::expires;
 use super::noting::Noted;
+use super::op::Op;
 use super::page_token::{Listing, Place};
 use crate::client::{Body, Repeat, Request, Role, Target};
 use crate::keys::Kind;
@@ -21,6 +21,7 @@ use crate::topology::slot_of;
 impl Inner {
     pub(super) async fn fields_set(
         &self,
+        op: &Op,
         key: &Key,
         fields: Vec<(Bytes, Bytes)>,
         options: &HashWriteOptions,
@@ -30,12 +31,13 @@ impl Inner {
             self.capabilities.limits.check_value(value)?;
         }
         let args = fields.into_iter().flat_map(|(field, value)| [field, value]);
-        let done = self.hash_write(key, ("set", Effect::Overwrite), options, args).await?;
+        let done = self.hash_write(op, key, ("set", Effect::Overwrite), options, args).await?;
         number(&done)
     }
 
     pub(super) async fn fields_get(
         &self,
+        op: &Op,
         key: &Key,
         fields: &[Bytes],
         consistency: Consistency,
@@ -51,26 +53,28 @@ impl Inner {
         for field in fields {
             command.arg(field.as_ref());
         }
-        let reply = self.command(Operation::Hash, &stored, role, command).await?;
+        let reply = self.command(op, &stored, role, command).await?;
         let Value::Array(values) = reply else { return Err(unlike()) };
         values.into_iter().map(optional).collect()
     }
 
     pub(super) async fn fields_delete(
         &self,
+        op: &Op,
         key: &Key,
         fields: &[Bytes],
         options: &HashWriteOptions,
     ) -> Result<u64> {
         self.check_fields(key, fields)?;
         let done = self
-            .hash_write(key, ("delete", Effect::Delete), options, fields.iter().cloned())
+            .hash_write(op, key, ("delete", Effect::Delete), options, fields.iter().cloned())
             .await?;
         number(&done)
     }
 
     pub(super) async fn field_increment(
         &self,
+        op: &Op,
         key: &Key,
         field: &Bytes,
         by: i64,
@@ -78,12 +82,14 @@ impl Inner {
     ) -> Result<i64> {
         self.check_fields(key, [field])?;
         let args = [field.clone(), Bytes::from(by.to_string())];
-        let done = self.hash_write(key, ("increment", Effect::EachCounts), options, args).await?;
+        let done =
+            self.hash_write(op, key, ("increment", Effect::EachCounts), options, args).await?;
         number(&done)
     }
 
     pub(super) async fn fields_page(
         &self,
+        op: &Op,
         key: &Key,
         options: &HashPageOptions,
     ) -> Result<Page<(Bytes, Bytes)>> {
@@ -97,13 +103,13 @@ impl Inner {
         let mut names = std::mem::take(&mut place.leftovers);
         if !names.is_empty() {
             place.leftovers = names.split_off(limit.min(names.len()));
-            let values = self.fields_get(key, &names, options.consistency).await?;
+            let values = self.fields_get(op, key, &names, options.consistency).await?;
             let found = names.into_iter().zip(values);
             items.extend(found.filter_map(|(name, value)| Some((name, value?))));
         } else if !place.done {
             // Replicas take turns, and what one of them calls a place means nothing to another.
             let role = if place.at.is_empty() { role } else { Role::Primary };
-            let (at, mut found) = self.scan_fields(stored, place.at, limit, role).await?;
+            let (at, mut found) = self.scan_fields(op, stored, place.at, limit, role).await?;
             let beyond = found.split_off(limit.min(found.len()));
             place.leftovers = beyond.into_iter().map(|(name, _)| name).collect();
             items = found;
@@ -116,6 +122,7 @@ impl Inner {
     /// One step through the fields of a hash: where to go on, and what it found.
     async fn scan_fields(
         &self,
+        op: &Op,
         stored: Bytes,
         at: Bytes,
         limit: usize,
@@ -124,7 +131,7 @@ impl Inner {
         let at = if at.is_empty() { Bytes::from_static(b"0") } else { at };
         let args = vec![at, Bytes::from(limit.to_string())];
         let ask = Ask::new(&scripts::HASH_PAGE, vec![stored], args, How::read()).with_role(role);
-        let mut rest = self.script(Operation::Hash, ask).await?.0.rest.into_iter();
+        let mut rest = self.script(op, ask).await?.0.rest.into_iter();
         let at = rest.next().ok_or_else(unlike)?;
         let mut fields = Vec::new();
         while let (Some(field), Some(value)) = (rest.next(), rest.next()) {
@@ -135,6 +142,7 @@ impl Inner {
 
     pub(super) async fn fields_state(
         &self,
+        op: &Op,
         key: &Key,
         consistency: Consistency,
     ) -> Result<Option<HashState>> {
@@ -148,9 +156,9 @@ impl Inner {
         });
         let target = Target::Slot(slot_of(&stored));
         let body = Body::Pipeline(commands.into());
-        let request = Request::new(Operation::Hash.name(), target, body);
+        let request = Request::new(op.name(), target, body);
         let request = request.with_role(role).with_repeat(Repeat::Safe);
-        let replies = many(self.send(Operation::Hash, request).await?.reply)?;
+        let replies = many(self.send(op, request).await?.reply)?;
         let numbers =
             replies.into_iter().map(|value| integer(&value?)).collect::<Result<Vec<_>>>()?;
         let [fields, deadline, remaining] = numbers.as_slice() else { return Err(unlike()) };
@@ -164,11 +172,12 @@ impl Inner {
 
     pub(super) async fn fields_remove(
         &self,
+        op: &Op,
         key: &Key,
         options: &HashWriteOptions,
     ) -> Result<bool> {
         self.check_fields(key, [])?;
-        let done = self.hash_write(key, ("remove", Effect::Delete), options, []).await?;
+        let done = self.hash_write(op, key, ("remove", Effect::Delete), options, []).await?;
         Ok(done.as_ref() != b"0")
     }
 
@@ -189,6 +198,7 @@ impl Inner {
 
     async fn hash_write(
         &self,
+        op: &Op,
         key: &Key,
         (what, effect): (&'static str, Effect),
         options: &HashWriteOptions,
@@ -209,7 +219,7 @@ impl Inner {
         let how = How::of(effect, Resend::Safe, None).with_wait(wait);
         let mut ask = Ask::new(&scripts::HASH_WRITE, keys, args, how).noting(note);
         ask.call.args.extend(fields);
-        let (answer, receipt) = self.script(Operation::Hash, ask).await?;
+        let (answer, receipt) = self.script(op, ask).await?;
         acknowledged(wait, receipt.reached)?;
         Ok(answer.item(0)?.clone())
     }

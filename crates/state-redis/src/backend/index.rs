@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use redis::Value;
-use state_core::{Key, ListOptions, Meta, Operation, Page, Result};
+use state_core::{Key, ListOptions, Meta, Page, Result};
 
 use super::Inner;
 use super::ask::{Ask, How, role};
 use super::batch::Item;
+use super::op::Op;
 use super::page_token::{Listing, Place};
 use super::scan::Scan;
 use crate::client::Role;
@@ -97,7 +98,7 @@ impl Inner {
             Item::command(index, command, place)
         });
         let items = items.collect();
-        for (item, answer) in self.send_batch(scan.operation, scan.role, items).await? {
+        for (item, answer) in self.send_batch(scan.op, scan.role, items).await? {
             let Value::Array(members) = answer?.0 else { return Err(unlike()) };
             let Some(head) = heads.get_mut(item.into_read()) else { continue };
             head.more = members.len() >= count;
@@ -160,7 +161,7 @@ impl Inner {
         };
         let items = sets.into_iter().map(item).collect();
         let mut missing = Vec::new();
-        for (item, answer) in self.send_batch(scan.operation, scan.role, items).await? {
+        for (item, answer) in self.send_batch(scan.op, scan.role, items).await? {
             let there = integer(&answer?.0)?;
             let places = item.into_read();
             if usize::try_from(there).ok() != Some(places.len()) {
@@ -191,7 +192,7 @@ impl Inner {
                 items.push(Item::script(index, ask, ()));
             }
         }
-        let done = self.send_batch(scan.operation, Role::Primary, items).await;
+        let done = self.send_batch(scan.op, Role::Primary, items).await;
         let failed = match done {
             Ok(answers) => answers.into_iter().find_map(|(_, answer)| answer.err()),
             Err(error) => Some(error),
@@ -202,17 +203,16 @@ impl Inner {
     }
 
     /// A page in key order.
-    pub(super) async fn list_index(&self, options: &ListOptions) -> Result<Page<Meta>> {
+    pub(super) async fn list_index(&self, op: &Op, options: &ListOptions) -> Result<Page<Meta>> {
         let limit = self.capabilities.limits.check_page(options.limit)?;
         let role = role(options.consistency)?;
         let place = options.token.as_ref().map(|token| Place::read(token, Listing::Index));
         let from = place.transpose()?.and_then(|place| place.leftovers.into_iter().next());
-        let mut scan =
-            self.scan(Operation::List, Kind::Entry, &options.prefix, &options.scope, role);
+        let mut scan = self.scan(op, Kind::Entry, &options.prefix, &options.scope, role);
         scan.after = options.after.as_ref();
         let (keys, next) = self.index_page(&scan, from.as_ref(), limit).await?;
         let items = if options.expiry {
-            let items = self.with_lifetimes(keys.clone()).await?;
+            let items = self.with_lifetimes(op, keys.clone()).await?;
             self.prune(&scan, &without(keys, &items)).await;
             items
         } else {
@@ -229,6 +229,7 @@ impl Inner {
         loop {
             let (keys, next) = self.index_page(scan, from.as_ref(), 4 * CHUNK).await?;
             count += self.present(scan, keys).await?.len() as u64;
+            self.renew(scan.op);
             match next {
                 Some(next) => from = Some(next),
                 None => return Ok(count),

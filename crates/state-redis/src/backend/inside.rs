@@ -1,11 +1,14 @@
 //! Looking inside: what the backend is, whether it answers, what the server uses.
 
+use std::time::Duration;
+
 use redis::Value;
 use state_core::{BackendInfo, CountOptions, Health, HealthStatus, MemoryUsage, Result};
 use tokio::time::Instant;
 
 use super::Inner;
 use super::ask::one;
+use super::op::Op;
 use crate::client::{Body, Repeat, Request, Target};
 use crate::info::Info;
 use crate::server_info::{NodeInfo, NodeRole};
@@ -18,18 +21,22 @@ impl Inner {
     }
 
     pub(super) async fn ping(&self) -> Result<()> {
-        self.ask("ping", Target::Any, redis::cmd("PING")).await.map(drop)
+        self.ping_until(self.client.deadline()).await
+    }
+
+    async fn ping_until(&self, deadline: Duration) -> Result<()> {
+        self.ask("ping", Target::Any, redis::cmd("PING"), deadline).await.map(drop)
     }
 
     /// Asks every server how it is. What is unknown, because the user may not ask, is told.
     pub(super) async fn healthy(&self) -> Health {
-        let started = Instant::now();
-        let pinged = self.ping().await;
+        let (started, deadline) = (Instant::now(), self.client.deadline());
+        let pinged = self.ping_until(deadline).await;
         let round_trip = started.elapsed();
         if let Err(error) = pinged {
             return Health::new(HealthStatus::Unhealthy, error.to_string());
         }
-        let told = match self.client.server_info().await {
+        let told = match self.client.server_info(deadline).await {
             Ok(told) => told,
             Err(error) => {
                 let unknown = "a server answers; memory, persistence and replicas are unknown";
@@ -62,18 +69,22 @@ impl Inner {
             }
         };
         health.round_trip = Some(round_trip);
+        health.notes = told.nodes.iter().flat_map(NodeInfo::notes).collect();
         health
     }
 
     /// The entries of this namespace are counted; memory, its limit and the append-only files are
     /// those of all primaries with everything that they hold, whoever it belongs to.
-    pub(super) async fn memory(&self) -> Result<MemoryUsage> {
-        let entries = self.count(&CountOptions::default()).await?;
+    pub(super) async fn memory(&self, op: &Op) -> Result<MemoryUsage> {
+        let entries = self.count(op, &CountOptions::default()).await?;
+        self.renew(op);
         let (mut used, mut limit, mut disk) = (0, 0, 0);
         for node in self.client.nodes() {
             let mut command = redis::cmd("INFO");
             command.arg("memory").arg("persistence");
-            let reply = self.ask("memory_usage", Target::Node(node.clone()), command).await?;
+            let reply = self
+                .ask("memory_usage", Target::Node(node.clone()), command, op.deadline())
+                .await?;
             let node = NodeInfo::read(node.as_str(), &Info::read(&reply));
             used += node.memory_bytes;
             limit += node.memory_limit_bytes.unwrap_or(0);
@@ -83,9 +94,16 @@ impl Inner {
         Ok(if limit > 0 { usage.with_memory_limit_bytes(limit) } else { usage })
     }
 
-    async fn ask(&self, op: &'static str, target: Target, command: redis::Cmd) -> Result<Value> {
+    async fn ask(
+        &self,
+        op: &'static str,
+        target: Target,
+        command: redis::Cmd,
+        deadline: Duration,
+    ) -> Result<Value> {
         let body = Body::Command(command);
         let request = Request::new(op, target, body).with_repeat(Repeat::Safe);
+        let request = request.with_deadline(deadline);
         one(self.client.send(request).await?)
     }
 }

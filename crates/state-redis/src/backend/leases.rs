@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use state_core::{
-    AcquireOptions, Acquired, FenceToken, Key, LeaseGrant, LeaseState, Limits, Operation, OwnerId,
-    Resend, Result,
+    AcquireOptions, Acquired, FenceToken, Key, LeaseGrant, LeaseState, Limits, OwnerId, Resend,
+    Result,
 };
 
 use super::Inner;
 use super::ask::{Ask, How, acknowledged, lease_name};
+use super::op::Op;
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
 use crate::scripts::{self, Word, number, unlike};
@@ -17,6 +18,7 @@ use crate::scripts::{self, Word, number, unlike};
 impl Inner {
     pub(super) async fn lease_acquire(
         &self,
+        op: &Op,
         name: &Key,
         options: &AcquireOptions,
     ) -> Result<Acquired> {
@@ -24,7 +26,7 @@ impl Inner {
         let keys = vec![self.keys.key(Kind::Lease, name), self.keys.fence(name)];
         let args = vec![owner(options.owner), ttl, lease_name(name)];
         let ask = Ask::new(&scripts::LEASE_ACQUIRE, keys, args, how);
-        let (answer, receipt) = self.script(Operation::Lease, ask).await?;
+        let (answer, receipt) = self.script(op, ask).await?;
         let item = number::<u64>(answer.item(0)?)?;
         if answer.word == Word::Held {
             return Ok(Acquired::Held { remaining: Duration::from_millis(item) });
@@ -35,6 +37,7 @@ impl Inner {
 
     pub(super) async fn lease_renew(
         &self,
+        op: &Op,
         name: &Key,
         token: FenceToken,
         options: &AcquireOptions,
@@ -43,13 +46,14 @@ impl Inner {
         let keys = vec![self.keys.key(Kind::Lease, name)];
         let args = vec![owner(options.owner), number_text(token), ttl];
         let ask = Ask::new(&scripts::LEASE_RENEW, keys, args, how);
-        let (_, receipt) = self.script(Operation::Lease, ask).await?;
+        let (_, receipt) = self.script(op, ask).await?;
         acknowledged(how.wait, receipt.reached)?;
         Ok(LeaseGrant::new(token, options.ttl))
     }
 
     pub(super) async fn lease_release(
         &self,
+        op: &Op,
         name: &Key,
         holder: OwnerId,
         token: FenceToken,
@@ -58,14 +62,14 @@ impl Inner {
         let keys = vec![self.keys.key(Kind::Lease, name)];
         let args = vec![owner(holder), number_text(token)];
         let ask = Ask::new(&scripts::LEASE_RELEASE, keys, args, lease_how());
-        Ok(self.script(Operation::Lease, ask).await?.0.item(0)?.as_ref() == b"1")
+        Ok(self.script(op, ask).await?.0.item(0)?.as_ref() == b"1")
     }
 
-    pub(super) async fn lease_read(&self, name: &Key) -> Result<Option<LeaseState>> {
+    pub(super) async fn lease_read(&self, op: &Op, name: &Key) -> Result<Option<LeaseState>> {
         self.capabilities.limits.check_key(name)?;
         let keys = vec![self.keys.key(Kind::Lease, name)];
         let ask = Ask::new(&scripts::LEASE_READ, keys, Vec::new(), How::read());
-        let (answer, _) = self.script(Operation::Lease, ask).await?;
+        let (answer, _) = self.script(op, ask).await?;
         let [holder, token, remaining] = answer.rest.as_slice() else { return Ok(None) };
         let holder = <[u8; 16]>::try_from(holder.as_ref()).map_err(|_| unlike())?;
         Ok(Some(LeaseState::new(

@@ -1,13 +1,12 @@
 //! Listing, counting and clearing by cursor, without ever blocking a server.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use state_core::{
     ClearOptions, CountOptions, Error, ErrorKind, Fence, FenceToken, GetOptions, Key, ListOptions,
-    Meta, Operation, Outcome, Page, Resend, Result, Scope, SnapshotOptions,
+    Meta, Outcome, Page, Resend, Result, Scope, SnapshotOptions,
 };
 
 use super::Inner;
@@ -15,8 +14,10 @@ use super::ask::{Ask, How, acknowledged, lease_name, many, role};
 use super::batch::SCRIPTS_MAX;
 use super::log::Marks;
 use super::noting::Noted;
+use super::op::Op;
 use super::page_token::{Listing, Place};
 use super::scan::{SCAN_COUNT, Scan};
+use super::seen::Seen;
 use super::sweep::Sweep;
 use super::watch::ClearAnnounced;
 use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, Target, Wait};
@@ -29,9 +30,9 @@ use crate::topology::slot_of;
 const STEPS_PER_PAGE_MAX: usize = 100;
 
 impl Inner {
-    pub(super) async fn list(&self, options: &ListOptions) -> Result<Page<Meta>> {
+    pub(super) async fn list(&self, op: &Op, options: &ListOptions) -> Result<Page<Meta>> {
         if self.layout.index {
-            return self.list_index(options).await;
+            return self.list_index(op, options).await;
         }
         let limit = self.capabilities.limits.check_page(options.limit)?;
         if options.after.is_some() {
@@ -40,7 +41,7 @@ impl Inner {
         let role = role(options.consistency)?;
         let place = options.token.as_ref().map(|token| Place::read(token, Listing::Keys));
         let mut place = place.transpose()?.unwrap_or_default();
-        let scan = self.scan(Operation::List, Kind::Entry, &options.prefix, &options.scope, role);
+        let scan = self.scan(op, Kind::Entry, &options.prefix, &options.scope, role);
         let mut found = std::mem::take(&mut place.leftovers);
         for _ in 0..STEPS_PER_PAGE_MAX {
             if place.sweep.done || found.len() >= limit {
@@ -56,73 +57,74 @@ impl Inner {
         let keys: Vec<Key> =
             found.iter().filter_map(|stored| self.keys.read(Kind::Entry, stored)).collect();
         let items = if options.expiry {
-            self.with_lifetimes(keys).await?
+            self.with_lifetimes(op, keys).await?
         } else {
             keys.into_iter().map(Meta::new).collect()
         };
         Ok(Page::new(items, more.then(|| place.token(Listing::Keys))))
     }
 
-    pub(super) async fn with_lifetimes(&self, keys: Vec<Key>) -> Result<Vec<Meta>> {
-        self.metas(keys, &GetOptions::new().with_head(true).with_expiry(true)).await
+    pub(super) async fn with_lifetimes(&self, op: &Op, keys: Vec<Key>) -> Result<Vec<Meta>> {
+        self.metas(op, keys, &GetOptions::new().with_head(true).with_expiry(true)).await
     }
 
     /// Counts each key once, by a 128-bit hash of it.
-    pub(super) async fn count(&self, options: &CountOptions) -> Result<u64> {
+    pub(super) async fn count(&self, op: &Op, options: &CountOptions) -> Result<u64> {
         let role = role(options.consistency)?;
-        let scan = self.scan(Operation::Count, Kind::Entry, &options.prefix, &options.scope, role);
+        let scan = self.scan(op, Kind::Entry, &options.prefix, &options.scope, role);
         if self.layout.index {
             return self.count_index(&scan).await;
         }
-        let hashers = [RandomState::new(), RandomState::new()];
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         self.scan_all(&scan, |found| {
-            let [low, high] = &hashers;
-            seen.extend(found.iter().map(|(key, _)| (low.hash_one(key), high.hash_one(key))));
+            for (key, _) in &found {
+                seen.insert(key);
+            }
             std::future::ready(Ok(()))
         })
         .await?;
-        Ok(seen.len() as u64)
+        Ok(seen.count())
     }
 
     /// Removes entries and hashes step by step. Under a fence every partition that is cleared
     /// learns the token. Watchers are told when it begins and ends: two more round trips.
-    pub(super) async fn clear(&self, options: &ClearOptions) -> Result<u64> {
+    pub(super) async fn clear(&self, op: &Op, options: &ClearOptions) -> Result<u64> {
         let wait = self.acks(options.acks)?;
         self.fence_args(options.fence.as_ref())?;
         let fence = options.fence.as_ref();
         if let Some(fence) = fence {
-            self.check_marks(fence).await?;
-            self.raise_mark(&fence.lease, fence).await?;
+            self.check_marks(op, fence).await?;
+            self.raise_mark(op, &fence.lease, fence).await?;
             if let Scope::Partition(partition) = &options.scope {
                 let anything = Key::in_partition(partition.clone(), "\0");
-                self.raise_mark(&anything, fence).await?;
+                self.raise_mark(op, &anything, fence).await?;
             }
         }
-        let announced = self.announce_clear(options).await;
-        let removed = self.remove_all(options, &announced).await;
+        let announced = self.announce_clear(op, options).await;
+        let removed = self.remove_all(op, options, &announced).await;
         let removed = announced.end(removed).await?;
-        self.wait_everywhere(wait).await?;
+        self.wait_everywhere(op, wait).await?;
         Ok(removed)
     }
 
     async fn remove_all(
         &self,
+        op: &Op,
         options: &ClearOptions,
         announced: &ClearAnnounced<'_>,
     ) -> Result<u64> {
         let clearing = Clearing {
             fence: options.fence.as_ref(),
-            marks: self.mark_cleared(options).await?,
+            marks: self.mark_cleared(op, options).await?,
             announced,
         };
         let removed = AtomicU64::new(0);
         for kind in [Kind::Entry, Kind::Hash] {
             let (prefix, scope) = (&options.prefix, &options.scope);
-            let scan = self.scan(Operation::Clear, kind, prefix, scope, Role::Primary);
+            let scan = self.scan(op, kind, prefix, scope, Role::Primary);
             let cleared = self.clear_kind(&scan, &clearing, &removed).await;
             if cleared.is_err() {
-                self.mark_gap(scope).await;
+                self.mark_gap(op, scope).await;
             }
             cleared?;
         }
@@ -130,13 +132,13 @@ impl Inner {
     }
 
     /// Waits on every primary until what it has done by now is as safe as wanted.
-    async fn wait_everywhere(&self, wait: Option<Wait>) -> Result<()> {
+    async fn wait_everywhere(&self, op: &Op, wait: Option<Wait>) -> Result<()> {
         let Some(wait) = wait else { return Ok(()) };
         for node in self.client.nodes() {
             let body = Body::Command(redis::cmd("PING"));
-            let request = Request::new(Operation::Clear.name(), Target::Node(node), body);
+            let request = Request::new(op.name(), Target::Node(node), body);
             let request = request.with_repeat(Repeat::Safe).with_wait(Some(wait));
-            let answered = self.send(Operation::Clear, request).await;
+            let answered = self.send(op, request).await;
             // Whatever keeps it from telling: what was found has been removed.
             let answered = answered.map_err(|error| error.with_outcome(Outcome::Applied))?;
             acknowledged(Some(wait), answered.reached.first().copied().unwrap_or_default())?;
@@ -153,7 +155,7 @@ impl Inner {
     ) -> Result<()> {
         let unlink = |found| async {
             clearing.announced.renew().await;
-            let unlinked = self.unlink(scan.kind, found, clearing).await?;
+            let unlinked = self.unlink(scan, found, clearing).await?;
             removed.fetch_add(unlinked, Ordering::Relaxed);
             Ok(())
         };
@@ -166,6 +168,7 @@ impl Inner {
             let stored = |key: Key| (self.keys.key(scan.kind, &key), key);
             let found = keys.into_iter().map(stored).map(|(stored, key)| (key, stored));
             unlink(found.collect()).await?;
+            self.renew(scan.op);
             match next {
                 Some(next) => from = Some(next),
                 None => return Ok(()),
@@ -176,10 +179,11 @@ impl Inner {
     /// Removes what was found, one call each, so that keys of any slots go in one pipeline.
     async fn unlink(
         &self,
-        kind: Kind,
+        scan: &Scan<'_>,
         found: Vec<(Key, Bytes)>,
         clearing: &Clearing<'_>,
     ) -> Result<u64> {
+        let (op, kind) = (scan.op, scan.kind);
         let (fence, marks) = (clearing.fence, &clearing.marks);
         let mut nodes: BTreeMap<NodeId, Vec<(Key, Bytes)>> = BTreeMap::new();
         for (key, stored) in found {
@@ -212,10 +216,9 @@ impl Inner {
                     });
                     Body::Pipeline(commands.collect())
                 };
-                let request =
-                    Request::new(Operation::Clear.name(), Target::Node(node.clone()), body);
+                let request = Request::new(op.name(), Target::Node(node.clone()), body);
                 let request = request.with_lane(Lane::Bulk).with_repeat(how.repeat);
-                for value in many(self.send(Operation::Clear, request).await?.reply)? {
+                for value in many(self.send(op, request).await?.reply)? {
                     removed += if by_script {
                         number::<u64>(Answer::read(value?)?.item(0)?)?
                     } else {
@@ -228,34 +231,34 @@ impl Inner {
     }
 
     /// Raises the mark beside `key`, removing nothing.
-    async fn raise_mark(&self, key: &Key, fence: &Fence) -> Result<()> {
+    async fn raise_mark(&self, op: &Op, key: &Key, fence: &Fence) -> Result<()> {
         let [lease, token] = self.fence_args(Some(fence))?;
         // Nothing is ever stored as the operation with the id 0.
         let nothing = self.keys.operation(key, &[0; 16]);
         let keys = vec![nothing, self.keys.fence(key)];
         let ask = Ask::new(&scripts::UNLINK, keys, vec![lease, token], How::upkeep());
-        self.script(Operation::Clear, ask).await.map(drop)
+        self.script(op, ask).await.map(drop)
     }
 
     /// Refuses a clear whose token is smaller than any mark in the namespace. Costs a scan, and a
     /// command for each partition, or key without one, that a fenced call has touched.
-    async fn check_marks(&self, fence: &Fence) -> Result<()> {
+    async fn check_marks(&self, op: &Op, fence: &Fence) -> Result<()> {
         let everything = Bytes::new();
-        let scan =
-            self.scan(Operation::Clear, Kind::Fence, &everything, &Scope::All, Role::Primary);
+        let scan = self.scan(op, Kind::Fence, &everything, &Scope::All, Role::Primary);
         let name = lease_name(&fence.lease);
         let mut sweep = Sweep::default();
         while !sweep.done {
             for stored in self.raw_step(&scan, &mut sweep, SCAN_COUNT).await? {
                 let mut command = redis::cmd("HGET");
                 command.arg(stored.as_ref()).arg(name.as_ref());
-                let mark = self.command(Operation::Clear, &stored, Role::Primary, command).await?;
+                let mark = self.command(op, &stored, Role::Primary, command).await?;
                 let Some(mark) = optional(mark)? else { continue };
                 if FenceToken::new(number(&mark)?) > fence.token {
                     let message = "the lease has passed to another holder";
                     return Err(Error::new(ErrorKind::Fenced, message));
                 }
             }
+            self.renew(op);
         }
         Ok(())
     }
@@ -264,12 +267,13 @@ impl Inner {
     /// where to go on.
     pub(super) async fn walk(
         &self,
+        op: &Op,
         walk: Walk,
         options: &SnapshotOptions,
     ) -> Result<(Kind, Vec<Key>, Option<Walk>)> {
         let kind = if walk.hashes { Kind::Hash } else { Kind::Entry };
         let (prefix, scope) = (&options.prefix, &options.scope);
-        let scan = self.scan(Operation::Snapshot, kind, prefix, scope, Role::Primary);
+        let scan = self.scan(op, kind, prefix, scope, Role::Primary);
         let (keys, next) = if self.layout.index {
             let (keys, next) = self.index_page(&scan, walk.from.as_ref(), SCAN_COUNT).await?;
             (keys, next.map(|from| Walk { from: Some(from), ..walk }))

@@ -1,11 +1,12 @@
 //! Writing the change log: what is not about one key.
 
 use bytes::Bytes;
-use state_core::{ClearOptions, Key, Operation, Result, Scope};
+use state_core::{ClearOptions, Key, Result, Scope};
 
 use super::Inner;
 use super::ask::{Ask, How};
 use super::batch::Item;
+use super::op::Op;
 use crate::client::Role;
 use crate::frame;
 use crate::log::scope_text;
@@ -16,7 +17,7 @@ pub(super) type Marks = Vec<Bytes>;
 
 impl Inner {
     /// Notes in every bucket that a clear begins; nothing without a log.
-    pub(super) async fn mark_cleared(&self, options: &ClearOptions) -> Result<Marks> {
+    pub(super) async fn mark_cleared(&self, op: &Op, options: &ClearOptions) -> Result<Marks> {
         let Some(buckets) = self.keys.buckets().filter(|_| self.layout.log.is_some()) else {
             return Ok(Vec::new());
         };
@@ -37,7 +38,7 @@ impl Inner {
             id,
         ];
         let mut marks = vec![Bytes::new(); buckets.count()];
-        for (bucket, answer) in self.mark(Operation::Clear, chosen, fields).await? {
+        for (bucket, answer) in self.mark(op, chosen, fields).await? {
             if let Some(mark) = marks.get_mut(bucket) {
                 *mark = answer.item(0)?.clone();
             }
@@ -46,13 +47,15 @@ impl Inner {
     }
 
     /// Tells those who watch that they can not rely on what they were told: a clear that was noted
-    /// has not been done to the end. If this fails as well, what made the clear fail still holds.
-    pub(super) async fn mark_gap(&self, scope: &Scope) {
+    /// has not been done to the end. If this fails as well, what made the clear fail still holds. The clear may have used
+    /// up its time, and what watchers would believe without this is wrong: it has a little of its own.
+    pub(super) async fn mark_gap(&self, op: &Op, scope: &Scope) {
         if self.layout.log.is_some() {
+            self.grant_grace(op);
             let fields = vec![Bytes::from_static(b"e"), Bytes::from_static(b"gap")];
-            let marked = self.mark(Operation::Clear, self.buckets_in(scope), fields).await;
+            let marked = self.mark(op, self.buckets_in(scope), fields).await;
             if let Err(error) = marked {
-                tracing::warn!(%error, "watchers were told of a clear that failed");
+                tracing::warn!(%error, "watchers could not be told that a clear was not done to the end");
             }
         }
     }
@@ -61,7 +64,7 @@ impl Inner {
     /// not begun; for each what the script tells of its end.
     pub(super) async fn mark(
         &self,
-        operation: Operation,
+        op: &Op,
         chosen: Vec<usize>,
         fields: Vec<Bytes>,
     ) -> Result<Vec<(usize, Answer)>> {
@@ -74,7 +77,7 @@ impl Inner {
             let ask = Ask::new(&scripts::LOG_MARK, vec![log.clone()], args, How::upkeep());
             items.push(Item::script(log, ask, bucket));
         }
-        let sent = self.send_batch(operation, Role::Primary, items).await?;
+        let sent = self.send_batch(op, Role::Primary, items).await?;
         let ends = sent.into_iter();
         ends.map(|(item, answer)| Ok((item.into_read(), Answer::read(answer?.0)?))).collect()
     }

@@ -4,14 +4,16 @@ use bytes::Bytes;
 use redis::Value;
 use state_core::{
     DeleteOptions, Deleted, Entry, Error, ErrorKind, GetOptions, IncrementOptions, Incremented,
-    Key, LifetimeOn, Meta, OpDigest, Operation, Outcome, Precondition, PutOptions, Resend, Result,
+    Key, LifetimeOn, Meta, OpDigest, Outcome, Precondition, PutOptions, Resend, Result,
     TouchOptions, Version, Written,
 };
 
 use super::Inner;
 use super::ask::{Ask, How, Receipt, What, acknowledged, role};
+use super::batch::Item;
 use super::lifetime::{Lifetime, expires};
 use super::noting::Noted;
+use super::op::Op;
 use crate::client::{Role, Wait};
 use crate::frame;
 use crate::keys::Kind;
@@ -19,14 +21,19 @@ use crate::retry::effect::Effect;
 use crate::scripts::{self, Answer, Word, number, optional, unlike};
 
 impl Inner {
-    pub(super) async fn get_one(&self, key: &Key, options: &GetOptions) -> Result<Option<Entry>> {
+    pub(super) async fn get_one(
+        &self,
+        op: &Op,
+        key: &Key,
+        options: &GetOptions,
+    ) -> Result<Option<Entry>> {
         let stored = self.keys.key(Kind::Entry, key);
         let found = if let Some(ask) = self.ask_get(key, &stored, options)? {
-            read_answer(&self.script(Operation::Get, ask).await?.0, options.head)?
+            read_answer(&self.script(op, ask).await?.0, options.head)?
         } else {
             let command = get_command(&stored, options.head);
             let role = role(options.consistency)?;
-            let value = self.command(Operation::Get, &stored, role, command).await?;
+            let value = self.command(op, &stored, role, command).await?;
             read_plain(value, options.head)?
         };
         self.saw_read(&stored, found.as_ref(), options);
@@ -82,6 +89,7 @@ impl Inner {
 
     pub(super) async fn put_one(
         &self,
+        op: &Op,
         key: &Key,
         value: &Bytes,
         options: &PutOptions,
@@ -89,41 +97,48 @@ impl Inner {
         let Put { stored, what, how, made } = self.prepare_put(key, value, options)?;
         let done = match what {
             What::Command(command) => {
-                let sent = self.write(Operation::Put, &stored, how, command).await;
+                let sent = self.write(op, &stored, how, command).await;
                 sent.and_then(|(value, receipt)| made.plain_answer(&value, receipt))
             }
             What::Script(call) => {
-                let sent = self.script(Operation::Put, Ask::of(call, how)).await;
+                let sent = self.script(op, Ask::of(call, how)).await;
                 sent.and_then(|(answer, receipt)| made.answer(&answer, receipt))
             }
         };
         match done {
-            Err(error) if error.outcome() == Outcome::Unknown => {
-                self.look_up(Operation::Put, &stored, made, error).await
+            Err(unknown) if unknown.outcome() == Outcome::Unknown => {
+                let found = self.look_up(op, vec![(0, stored, made)]).await;
+                found.into_iter().next().map_or(Err(unknown), |(_, found)| found)
             }
             done => done,
         }
     }
 
-    /// Finds out what became of a put whose outcome is unknown: its version is its own, so finding
-    /// that proves that it was applied.
-    ///
-    /// # Errors
-    /// `unknown`, when it is not there.
+    /// Finds out what became of puts whose outcome is unknown, all at once and in the time that the call has left. The
+    /// version of a put is its own, so finding that proves that it was applied. Answers for those of which that is
+    /// known now, by their numbers; the others stay unknown.
     pub(super) async fn look_up(
         &self,
-        operation: Operation,
-        stored: &Bytes,
-        made: Made,
-        unknown: Error,
-    ) -> Result<Written> {
-        let how = How::read().with_wait(made.wait);
-        let sent = self.write(operation, stored, how, get_command(stored, true)).await;
-        let Ok((value, receipt)) = sent else { return Err(unknown) };
-        match read_plain(value, true) {
-            Ok(Some(found)) if found.version == made.version => made.written(made.version, receipt),
-            _ => Err(unknown),
+        op: &Op,
+        doubtful: Vec<(usize, Bytes, Made)>,
+    ) -> Vec<(usize, Result<Written>)> {
+        if doubtful.is_empty() || self.is_over(op) {
+            return Vec::new();
         }
+        let items = doubtful.into_iter().map(|(index, stored, made)| {
+            let command = get_command(&stored, true);
+            Item::command(stored, command, (index, made)).waiting(made.wait)
+        });
+        let Ok(sent) = self.send_batch(op, Role::Primary, items.collect()).await else {
+            return Vec::new();
+        };
+        let applied = sent.into_iter().filter_map(|(item, answer)| {
+            let (index, made) = item.into_read();
+            let (value, receipt) = answer.ok()?;
+            let found = read_plain(value, true).ok().flatten()?;
+            (found.version == made.version).then(|| (index, made.written(made.version, receipt)))
+        });
+        applied.collect()
     }
 
     /// Checks a put and decides on its version.
@@ -172,10 +187,15 @@ impl Inner {
         Ok(Put { stored, what: What::Script(ask.call), how, made })
     }
 
-    pub(super) async fn delete_one(&self, key: &Key, options: &DeleteOptions) -> Result<Deleted> {
+    pub(super) async fn delete_one(
+        &self,
+        op: &Op,
+        key: &Key,
+        options: &DeleteOptions,
+    ) -> Result<Deleted> {
         if let Some(ask) = self.ask_delete(key, options)? {
             let wait = ask.how.wait;
-            let (answer, receipt) = self.script(Operation::Delete, ask).await?;
+            let (answer, receipt) = self.script(op, ask).await?;
             let acks = receipt.reached;
             let reading = (options.return_value, options.op_id.is_some());
             return delete_answer(&answer, reading, receipt)
@@ -183,7 +203,7 @@ impl Inner {
         }
         let stored = self.keys.key(Kind::Entry, key);
         let (command, how) = self.delete_command(&stored, options)?;
-        let (value, receipt) = self.write(Operation::Delete, &stored, how, command).await?;
+        let (value, receipt) = self.write(op, &stored, how, command).await?;
         let deleted = read_deleted(value, options.return_value, receipt)?;
         acknowledged(how.wait, receipt.reached).map(|_| deleted)
     }
@@ -238,13 +258,14 @@ impl Inner {
 
     pub(super) async fn increment_one(
         &self,
+        op: &Op,
         key: &Key,
         by: i64,
         options: &IncrementOptions,
     ) -> Result<Incremented> {
         let (ask, version) = self.ask_increment(key, by, options)?;
         let wait = ask.how.wait;
-        let (answer, receipt) = self.script(Operation::Increment, ask).await?;
+        let (answer, receipt) = self.script(op, ask).await?;
         let counted = increment_answer(&answer, version, receipt)?;
         acknowledged(wait, receipt.reached).map(|_| counted)
     }
@@ -274,7 +295,12 @@ impl Inner {
         Ok((ask.noting(self.note(Kind::Entry, key, Noted::Written)?), version))
     }
 
-    pub(super) async fn touch_one(&self, key: &Key, options: &TouchOptions) -> Result<bool> {
+    pub(super) async fn touch_one(
+        &self,
+        op: &Op,
+        key: &Key,
+        options: &TouchOptions,
+    ) -> Result<bool> {
         self.capabilities.limits.check_key(key)?;
         let [mode, ms] = self.touched(options.expiry)?.args();
         let wait = self.acks(options.acks)?;
@@ -285,7 +311,7 @@ impl Inner {
         if self.layout.log.is_some() {
             ask = ask.noting(self.note(Kind::Entry, key, Noted::Touched)?);
         }
-        let (answer, receipt) = self.script(Operation::Touch, ask).await?;
+        let (answer, receipt) = self.script(op, ask).await?;
         let touched = answer.item(0)?.as_ref() == b"1";
         acknowledged(wait, receipt.reached).map(|_| touched)
     }

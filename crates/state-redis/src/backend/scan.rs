@@ -6,11 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::Value;
-use state_core::{Error, ErrorKind, Key, Operation, Outcome, Result, Scope};
+use state_core::{Error, ErrorKind, Key, Outcome, Result, Scope};
 use tokio::time::Instant;
 
 use super::Inner;
 use super::ask::many;
+use super::op::Op;
 use super::sweep::{Next, Sweep};
 use crate::client::{Body, NodeId, Repeat, Request, Role, Target};
 use crate::connect::pause;
@@ -35,7 +36,7 @@ pub(super) struct Scan<'a> {
     pub(super) after: Option<&'a Bytes>,
     pattern: Bytes,
     pub(super) role: Role,
-    pub(super) operation: Operation,
+    pub(super) op: &'a Op,
 }
 
 impl Scan<'_> {
@@ -49,14 +50,14 @@ impl Scan<'_> {
 impl Inner {
     pub(super) fn scan<'a>(
         &self,
-        operation: Operation,
+        op: &'a Op,
         kind: Kind,
         prefix: &'a Bytes,
         scope: &'a Scope,
         role: Role,
     ) -> Scan<'a> {
         let pattern = self.keys.pattern(kind, prefix, scope);
-        Scan { kind, prefix, scope, after: None, pattern, role, operation }
+        Scan { kind, prefix, scope, after: None, pattern, role, op }
     }
 
     /// Scans one step; the keys found with what they are stored under. Says that nothing is left by
@@ -95,7 +96,7 @@ impl Inner {
         match self.scan_node(scan, sweep, &node, cursor, count).await {
             // Another node may have taken over: the check finds out.
             Err(error) if self.client.can_move() && is_about_the_node(&error) => {
-                if Instant::now() >= self.deadline(sweep, asked) {
+                if self.is_late(scan.op, sweep, asked) {
                     return Err(error);
                 }
                 tracing::debug!(%error, "a node could not be scanned");
@@ -123,7 +124,7 @@ impl Inner {
             commands.extend(questions(self.client.is_cluster()));
         }
         commands.push(command);
-        let mut replies = self.ask_node(scan.operation, node, commands).await?;
+        let mut replies = self.ask_node(scan.op, node, commands).await?;
         let Some(Value::Array(reply)) = replies.pop() else { return Err(unlike()) };
         let [next, keys] = <[Value; 2]>::try_from(reply).map_err(|_| unlike())?;
         let Value::Array(keys) = keys else { return Err(unlike()) };
@@ -147,7 +148,7 @@ impl Inner {
         nodes.extend(sweep.nodes().cloned());
         let asked = nodes.into_iter().map(|node| async {
             let commands = questions(self.client.is_cluster()).into();
-            let told = self.ask_node(scan.operation, &node, commands).await;
+            let told = self.ask_node(scan.op, &node, commands).await;
             told.and_then(|replies| self.read_view(&replies)).map(|view| (node, view))
         });
         let (mut views, mut trouble) = (Vec::new(), None);
@@ -170,7 +171,7 @@ impl Inner {
             sweep.done = true;
             return Ok(());
         }
-        if Instant::now() >= self.deadline(sweep, asked_at) || sweep.rescans >= RESCANS_MAX {
+        if self.is_late(scan.op, sweep, asked_at) || sweep.rescans >= RESCANS_MAX {
             return Err(trouble.unwrap_or_else(restless));
         }
         tracing::debug!(nodes = ?due.nodes, changed = due.changed, "keys moved: scanning again");
@@ -190,7 +191,7 @@ impl Inner {
     /// Asks one node, whether or not the routes lead to it.
     async fn ask_node(
         &self,
-        operation: Operation,
+        op: &Op,
         node: &NodeId,
         commands: Vec<redis::Cmd>,
     ) -> Result<Vec<Value>> {
@@ -200,9 +201,9 @@ impl Inner {
             Ok(address) if !known && self.client.is_cluster() => Target::At(address),
             _ => Target::Node(node.clone()),
         };
-        let request = Request::new(operation.name(), target, Body::Pipeline(commands));
+        let request = Request::new(op.name(), target, Body::Pipeline(commands));
         let request = request.with_repeat(Repeat::Safe);
-        many(self.send(operation, request).await?.reply)?.into_iter().collect()
+        many(self.send(op, request).await?.reply)?.into_iter().collect()
     }
 
     fn read_view(&self, replies: &[Value]) -> Result<View> {
@@ -210,13 +211,15 @@ impl Inner {
         View::read(self.client.is_cluster(), server, second).ok_or_else(unlike)
     }
 
-    /// Until when the call goes on although something is in its way: as long as a call may take,
-    /// from the first time on.
-    fn deadline(&self, sweep: &mut Sweep, since: Instant) -> Instant {
-        *sweep.deadline.get_or_insert(since + self.config.call_timeout())
+    /// Whether the call has to end because something is in its way: when it has no time left, and at the latest when
+    /// that has lasted as long as a call may take, from the first time on.
+    fn is_late(&self, op: &Op, sweep: &mut Sweep, since: Instant) -> bool {
+        let end = *sweep.deadline.get_or_insert(since + self.config.call_timeout());
+        self.is_over(op) || Instant::now() >= end
     }
 
-    /// Scans everything, step by step, and again what moved meanwhile, until nothing does.
+    /// Scans everything, step by step, and again what moved meanwhile, until nothing does. Each step that was answered
+    /// gives the call its time anew.
     pub(super) async fn scan_all<F, Done>(&self, scan: &Scan<'_>, mut visit: F) -> Result<()>
     where
         F: FnMut(Vec<(Key, Bytes)>) -> Done,
@@ -226,6 +229,7 @@ impl Inner {
         while !sweep.done {
             let found = self.step(scan, &mut sweep, SCAN_COUNT).await?;
             visit(found).await?;
+            self.renew(scan.op);
         }
         Ok(())
     }

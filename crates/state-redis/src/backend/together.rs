@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use redis::Value;
-use state_core::{Entry, Error, Key, Operation, Result};
+use state_core::{Entry, Error, Key, Result};
 
 use super::Inner;
 use super::ask::many;
 use super::batch::{Item, put_at};
+use super::op::Op;
 use super::point::{get_command, read_plain};
 use crate::client::{Body, Repeat, Request, Role};
 use crate::keys::Kind;
@@ -42,7 +43,7 @@ impl Misses {
 impl Inner {
     /// Reads the entries of `keys`, all of them on one server, in chunks that are on their way
     /// together. One round trip, and one more where a key holds what is no entry.
-    pub(super) async fn get_together(&self, keys: &[Key], role: Role) -> Result<Found> {
+    pub(super) async fn get_together(&self, op: &Op, keys: &[Key], role: Role) -> Result<Found> {
         let mut found: Found = keys.iter().map(|_| Ok(None)).collect();
         let mut asked = Vec::with_capacity(keys.len());
         for (index, key) in keys.iter().enumerate() {
@@ -52,7 +53,7 @@ impl Inner {
             }
         }
         let chunks = self.chunks(&asked);
-        let sent = join_all(chunks.iter().map(|chunk| self.read_together(chunk, role))).await;
+        let sent = join_all(chunks.iter().map(|chunk| self.read_together(op, chunk, role))).await;
         // What fails as a whole is told as a whole.
         if let [Err(_)] = sent.as_slice() {
             return sent.into_iter().next().unwrap_or_else(|| Err(unlike()));
@@ -97,7 +98,7 @@ impl Inner {
     /// missing keys are asked for one by one: those that hold something else are errors. That is
     /// a second trip. While keys are often missing, all are counted beside the `MGET` instead, and
     /// only if more are there than were read the missing ones are asked for.
-    async fn read_together(&self, chunk: &[(usize, Bytes)], role: Role) -> Result<Found> {
+    async fn read_together(&self, op: &Op, chunk: &[(usize, Bytes)], role: Role) -> Result<Found> {
         let Some((_, first)) = chunk.first() else { return Ok(Vec::new()) };
         let bytes: usize = chunk.iter().map(|(_, stored)| stored.len()).sum();
         let command = |name: &str| {
@@ -112,10 +113,10 @@ impl Inner {
         let mut commands = vec![command("MGET")];
         commands.extend(counting.then(|| command("EXISTS")));
         let lane = self.lane_of_all(chunk.iter().map(|(_, stored)| stored), bytes);
-        let (op, target) = (Operation::GetMany.name(), self.client.target(first));
-        let request = Request::new(op, target, Body::Pipeline(commands)).with_role(role);
+        let target = self.client.target(first);
+        let request = Request::new(op.name(), target, Body::Pipeline(commands)).with_role(role);
         let request = request.with_lane(lane).with_repeat(Repeat::Safe);
-        let mut answers = many(self.send(Operation::GetMany, request).await?.reply)?.into_iter();
+        let mut answers = many(self.send(op, request).await?.reply)?.into_iter();
         let Some(Value::Array(values)) = answers.next().transpose()? else { return Err(unlike()) };
         if values.len() != chunk.len() {
             return Err(unlike());
@@ -133,7 +134,7 @@ impl Inner {
             None => chunk.len(),
         };
         if there > read {
-            self.ask_again(chunk, role, &mut found).await?;
+            self.ask_again(op, chunk, role, &mut found).await?;
         }
         Ok(found)
     }
@@ -141,6 +142,7 @@ impl Inner {
     /// Asks one by one for what was not found.
     async fn ask_again(
         &self,
+        op: &Op,
         chunk: &[(usize, Bytes)],
         role: Role,
         found: &mut [Result<Option<Entry>>],
@@ -151,7 +153,7 @@ impl Inner {
             Item::command(stored.clone(), get_command(stored, false), place)
         });
         let items = items.collect();
-        for (item, answer) in self.send_batch(Operation::GetMany, role, items).await? {
+        for (item, answer) in self.send_batch(op, role, items).await? {
             let read = answer.and_then(|(value, _)| read_plain(value, false));
             put_at(found, item.into_read(), read);
         }

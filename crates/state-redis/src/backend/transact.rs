@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use state_core::{
-    AcksReached, Deleted, Entry, Error, Incremented, OpDigest, Operation, Resend, Result,
-    Transaction, Version, WriteOp, WriteOutcome, Written,
+    AcksReached, Deleted, Entry, Error, Incremented, OpDigest, Resend, Result, Transaction,
+    Version, WriteOp, WriteOutcome, Written,
 };
 
 use super::Inner;
 use super::ask::{Ask, How, acknowledged};
 use super::noting::Noted;
+use super::op::Op;
 use super::point::{conflict, digest, lifetime_on, precondition, version};
 use crate::frame;
 use crate::keys::Kind;
@@ -18,6 +19,7 @@ use crate::scripts::{self, Word, at, number, unlike};
 impl Inner {
     pub(super) async fn transact_all(
         &self,
+        op: &Op,
         transaction: &Transaction,
     ) -> Result<Vec<WriteOutcome>> {
         transaction.validate(&self.capabilities, |expiry| self.lifetime(expiry).map(drop))?;
@@ -39,15 +41,15 @@ impl Inner {
             let (kind, wanted) = precondition(check.precondition)?;
             args.extend([kind, wanted]);
         }
-        for op in &transaction.ops {
-            let note = self.note(Kind::Entry, op.key(), Noted::Written)?;
+        for write in &transaction.ops {
+            let note = self.note(Kind::Entry, write.key(), Noted::Written)?;
             keys.extend(note.keys);
             args.extend(note.args.into_iter().next_back());
-            args.extend(self.write_args(op)?);
+            args.extend(self.write_args(write)?);
         }
         let how = How::of(Effect::EachCounts, Resend::Safe, transaction.op_id).with_wait(wait);
         let ask = Ask::new(&scripts::TRANSACT, keys, args, how);
-        let (answer, sent) = self.script(Operation::Transact, ask).await?;
+        let (answer, sent) = self.script(op, ask).await?;
         if answer.word == Word::Conflict {
             return Err(at(conflict(), answer.rest.first()));
         }

@@ -1,5 +1,6 @@
 //! Following changes, and telling those who do of clears.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +13,10 @@ use state_core::{
 };
 use tokio::time::Instant;
 
+use super::op::Op;
 use super::{Inner, RedisBackend};
 use crate::client::Role;
+use crate::stats::Call;
 use crate::topology::slot_of;
 use crate::watch::{ANNOUNCEMENT_LIFETIME, Announcement, Hub, Phase};
 
@@ -24,13 +27,16 @@ const PLACES_MAX: u32 = 500_000;
 #[async_trait]
 impl Watch for RedisBackend {
     async fn watch(&self, options: WatchOptions) -> Result<BoxStream<'static, Result<WatchEvent>>> {
+        let op = self.inner.begin(Operation::Watch);
         let inner = Arc::clone(&self.inner);
-        let watched = if inner.layout.log.is_some() {
-            inner.watch_log(options).await
-        } else {
-            inner.watch_changes(options).await
+        let begun = async {
+            if inner.layout.log.is_some() {
+                Arc::clone(&inner).watch_log(&op, options).await
+            } else {
+                inner.watch_changes(options).await
+            }
         };
-        watched.map_err(|error| error.with_op("watch"))
+        self.counted(&op, pin!(begun), |_| Call::default()).await
     }
 }
 
@@ -51,9 +57,14 @@ impl Inner {
     }
 
     /// Tells watchers that a clear begins. What can not be announced is told key by key.
-    pub(super) async fn announce_clear(&self, options: &ClearOptions) -> ClearAnnounced<'_> {
+    pub(super) async fn announce_clear<'a>(
+        &'a self,
+        op: &'a Op,
+        options: &ClearOptions,
+    ) -> ClearAnnounced<'a> {
         let mut announced = ClearAnnounced {
             inner: self,
+            op,
             keys: Vec::new(),
             what: Announcement {
                 phase: Phase::Begun,
@@ -92,6 +103,7 @@ impl Inner {
 /// A clear that watchers know of.
 pub(super) struct ClearAnnounced<'a> {
     inner: &'a Inner,
+    op: &'a Op,
     /// One on each primary.
     keys: Vec<Bytes>,
     what: Announcement,
@@ -154,7 +166,7 @@ impl ClearAnnounced<'_> {
     async fn each(&self, command: impl Fn(&Bytes) -> redis::Cmd) -> Result<()> {
         let sent = self.keys.iter().map(|key| {
             let command = command(key);
-            self.inner.command(Operation::Clear, key, Role::Primary, command)
+            self.inner.command(self.op, key, Role::Primary, command)
         });
         join_all(sent).await.into_iter().try_for_each(|sent| sent.map(drop))
     }

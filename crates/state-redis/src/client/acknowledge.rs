@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, Value};
 use state_core::{AcksReached, Result};
 
-use super::{Body, Client, Repeat, Reply, Request, Target, Wait};
+use super::{Body, Client, NodeId, Repeat, Reply, Request, Target, Wait};
 use crate::connect::{Exclusive, Trouble};
 use crate::errors::{Fault, Sent};
 use crate::info::Info;
@@ -95,11 +95,13 @@ pub(crate) struct Offers {
 }
 
 impl Client {
-    /// Asks every primary what it offers: one round trip to each.
+    /// Asks every primary what it offers, until `deadline`: one round trip to each, and one more to those that can tell of
+    /// their disk. A server is sent nothing that it does not know or that would be for nothing: what a user may not do is in
+    /// its log of refusals.
     ///
     /// # Errors
     /// When one cannot be reached; what it refuses to say it does not offer.
-    pub(crate) async fn offers(&self) -> Result<Offers> {
+    pub(crate) async fn offers(&self, deadline: Duration) -> Result<Offers> {
         let mut offers =
             Offers { replicas: true, disk: true, durable: true, server: Arc::default() };
         for node in self.nodes() {
@@ -107,22 +109,39 @@ impl Client {
             wait.arg(0).arg(1);
             let mut info = redis::cmd("INFO");
             info.arg("server").arg("persistence").arg("replication");
-            let mut wait_disk = redis::cmd("WAITAOF");
-            wait_disk.arg(0).arg(0).arg(1);
-            let body = Body::Pipeline(vec![wait, info, wait_disk]);
-            let request = Request::new("connect", Target::Node(node.clone()), body);
-            let reply = self.send(request.with_repeat(Repeat::Safe)).await?;
-            let Reply::Many(answers) = reply else { continue };
-            let [wait, info, wait_disk] = answers.as_slice() else { continue };
-            let info = Info::read(info.as_ref().unwrap_or(&Value::Nil));
+            let answers = self.probe(&node, vec![wait, info], deadline).await?;
+            let [wait, info] = answers.as_slice() else { continue };
+            let answer = info.as_ref().unwrap_or(&Value::Nil);
+            let (known, info) = (syncs(answer), Info::read(answer));
             offers.replicas &= wait.is_ok();
             offers.durable &= info.flag("aof_enabled");
             if offers.server.is_empty() && info.version().is_some() {
                 offers.server = NodeInfo::read(node.as_str(), &info).summary().into();
             }
-            offers.disk &= info.flag("aof_enabled") && wait_disk.is_ok();
+            offers.disk = offers.disk && known && {
+                let mut wait_disk = redis::cmd("WAITAOF");
+                wait_disk.arg(0).arg(0).arg(1);
+                let answers = self.probe(&node, vec![wait_disk], deadline).await?;
+                answers.iter().all(Result::is_ok)
+            };
         }
         Ok(offers)
+    }
+
+    /// Sends commands to one node, as part of connecting.
+    async fn probe(
+        &self,
+        node: &NodeId,
+        commands: Vec<Cmd>,
+        deadline: Duration,
+    ) -> Result<Vec<Result<Value>>> {
+        let body = Body::Pipeline(commands);
+        let request = Request::new("connect", Target::Node(node.clone()), body);
+        let request = request.with_repeat(Repeat::Safe).with_deadline(deadline);
+        match self.send(request).await? {
+            Reply::Many(answers) => Ok(answers),
+            Reply::One(_) => Ok(Vec::new()),
+        }
     }
 }
 

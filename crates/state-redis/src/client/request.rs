@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use state_core::{AcksReached, Result};
 
 use super::Script;
 use crate::config::Address;
+use crate::retry::GaveUp;
 
 /// Which connection of a node a request goes over.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -100,6 +102,8 @@ pub(crate) struct Request {
     pub(crate) lane: Lane,
     pub(crate) repeat: Repeat,
     pub(crate) wait: Option<Wait>,
+    /// Until when it may take, by the monotonic clock; the usual time from now where nothing is said.
+    pub(crate) deadline: Option<Duration>,
     pub(crate) body: Body,
 }
 
@@ -114,6 +118,7 @@ impl Request {
             lane: Lane::Point,
             repeat: Repeat::OnlyIfNotApplied,
             wait: None,
+            deadline: None,
             body,
         }
     }
@@ -143,6 +148,12 @@ impl Request {
         if wait.is_some() {
             self.lane = Lane::Exclusive;
         }
+        self
+    }
+
+    /// Says until when it may take: that of the call of which it is a part.
+    pub(crate) fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 }
@@ -196,6 +207,8 @@ pub(crate) struct Tally {
     pub(crate) pipelines: u64,
     /// Tries after the first one.
     pub(crate) retries: u64,
+    /// How it ended, if it failed for good and a connection or a server is the cause.
+    pub(crate) gave_up: Option<GaveUp>,
 }
 
 impl Tally {

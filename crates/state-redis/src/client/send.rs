@@ -77,10 +77,27 @@ impl Client {
     /// Those of the table of failures, with the operation, the number of attempts and what is
     /// known of the outcome. A pipeline fails as a whole only when nothing of it was answered.
     pub(crate) async fn call(&self, request: Request, tally: &mut Tally) -> Result<Answered> {
-        let Request { op, target, role, lane, repeat, wait, body } = request;
+        let answered = self.call_quietly(request, tally).await;
+        if let Some(gave_up) = tally.gave_up {
+            gave_up.log(true);
+        }
+        answered
+    }
+
+    /// As [`call`](Self::call); what is to be logged of a failure is left to the caller, in `tally`.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub(crate) async fn call_quietly(
+        &self,
+        request: Request,
+        tally: &mut Tally,
+    ) -> Result<Answered> {
+        let Request { op, target, role, lane, repeat, wait, deadline, body } = request;
         let mut aim = Aim { op, target, role, lane, repeat, wait };
         let mut batch = Batch::new(body);
-        let mut call = self.shared.retry.call(op, repeat);
+        let deadline = deadline.unwrap_or_else(|| self.deadline());
+        let mut call = self.shared.retry.call_until(op, repeat, deadline);
         let mut progress = Progress::default();
         match batch.single() {
             // By far the most requests are one command that is answered at once.
@@ -105,6 +122,7 @@ impl Client {
         tally.commands += progress.tally.commands;
         tally.pipelines += progress.tally.pipelines;
         tally.retries += u64::from(call.retries());
+        tally.gave_up = call.gave_up().or(tally.gave_up);
         match ended {
             None => batch.into_answer(call.is_unsettled()),
             Some((index, error)) => batch.give_up(index, error, op),
@@ -194,7 +212,7 @@ impl Client {
         progress: &mut Progress,
     ) -> Result<Value, Trouble> {
         let connection = self.connection(aim, call, &Way::Routed, &mut progress.used).await?;
-        let limit = self.limit(call);
+        let limit = self.limit(call)?;
         connection.one(command, limit).await.map_err(|trouble| {
             progress.tally.wrote(1);
             progress.lost(trouble)
@@ -213,8 +231,8 @@ impl Client {
             return Box::pin(self.exclusive(aim, call, way, commands, progress)).await;
         }
         let connection = self.connection(aim, call, way, &mut progress.used).await?;
+        let limit = self.limit(call)?;
         progress.tally.wrote(commands.len());
-        let limit = self.limit(call);
         Ok((connection.many(commands, limit).await?, None))
     }
 
@@ -232,13 +250,13 @@ impl Client {
         let mut connection = taken.map_err(|_| Fault::ConnectTimeout)??;
         progress.used = Some(Used { node, by: By::Exclusive(connection.server_id()) });
         if aim.wait == Some(Wait::Disk) {
+            let limit = self.limit(call)?;
             progress.tally.wrote(1);
-            let limit = self.limit(call);
             let checked = tokio::time::timeout(limit, acknowledge::check_disk(&mut connection));
             // Nothing was written yet, whatever became of the question.
             checked.await.map_err(|_| Fault::ConnectTimeout)??;
         }
-        let limit = self.limit(call);
+        let limit = self.limit(call)?;
         let Some(wait) = aim.wait else {
             progress.tally.wrote(commands.len());
             let answers = tokio::time::timeout(limit, connection.many(commands)).await;
@@ -279,7 +297,12 @@ impl Client {
                 // While this waited for one node, another took over.
                 Ok(_) = routes.wait_for(|routes| routes.epoch() != epoch) => continue,
             };
-            break (Arc::clone(&node), made.map_err(|_| Fault::ConnectTimeout)??);
+            let made = made.map_err(|_| Fault::ConnectTimeout)??;
+            // Only primaries are asked to wait for replicas or for their disk.
+            if aim.role == Role::Primary {
+                node.exclusive().fill();
+            }
+            break (Arc::clone(&node), made);
         };
         *used = Some(Used { node, by: By::Shared(Arc::clone(&connection)) });
         Ok(connection)
@@ -318,9 +341,13 @@ impl Client {
     }
 
     /// How long one try may take.
-    fn limit(&self, call: &Call<'_>) -> Duration {
+    ///
+    /// # Errors
+    /// When no time is left: what is not sent can have no effect.
+    fn limit(&self, call: &Call<'_>) -> Result<Duration, Trouble> {
         let config = self.shared.topology.connector().config();
-        config.attempt_timeout().min(call.remaining())
+        let limit = config.attempt_timeout().min(call.remaining());
+        if limit.is_zero() { Err(Fault::Late.into()) } else { Ok(limit) }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::batch::Way;
 use super::send::{Aim, By, Used, lane_of};
-use super::{Client, Repeat, Target};
+use super::{Client, Repeat, Role, Target};
 use crate::connect::{Ended, Trouble, pause};
 use crate::retry::{Again, Call, Step};
 use crate::topology::Node;
@@ -71,6 +71,9 @@ impl Client {
             if self.shared.topology.can_move() {
                 let node = self.node(aim, &Way::Routed, None)?;
                 lane_of(aim, &node).connection().await?;
+                if aim.role == Role::Primary {
+                    node.exclusive().fill();
+                }
             }
             Ok(())
         });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool::managed;
 use deadpool_redis::{Manager, Timeouts};
@@ -11,8 +11,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::handshake;
-use super::{Purpose, Trouble};
+use super::{Purpose, Trouble, handshake, pause};
 use crate::config::{Address, RedisConfig};
 use crate::errors::{Fault, Sent};
 
@@ -21,6 +20,8 @@ type Hook = managed::Hook<Manager>;
 type HookError = managed::HookError<redis::RedisError>;
 type PoolError = managed::PoolError<redis::RedisError>;
 
+/// How often the connections that are kept are tried.
+const KEPT_EVERY: Duration = Duration::from_secs(1);
 /// What a new connection is refused for that leads to a server of another role.
 const WRONG_ROLE: &str = "the server is not the primary";
 
@@ -34,7 +35,7 @@ type Numbers = Mutex<BTreeMap<Instant, Option<i64>>>;
 struct Owned {
     runtime: tokio::runtime::Id,
     pool: Pool,
-    /// A task that does nothing and ends with the runtime.
+    /// A task that keeps the least number of connections, and ends with the runtime.
     alive: AbortHandle,
 }
 
@@ -85,6 +86,17 @@ impl ExclusivePools {
         }
     }
 
+    /// Makes the connections that are to be there before they are used, in the background, and keeps them; nothing where
+    /// none are to be.
+    pub(crate) fn fill(&self) {
+        if self.config.pool_size_min > 0
+            && let Ok(runtime) = Handle::try_current()
+            && let Err(trouble) = self.pool(&runtime)
+        {
+            tracing::debug!(node = %self.address, %trouble, "no exclusive connections are kept");
+        }
+    }
+
     /// Closes every connection that is free, and the others when they are given back.
     pub(crate) fn reset(&self) {
         drop(std::mem::take(&mut *self.pools.lock()));
@@ -100,15 +112,7 @@ impl ExclusivePools {
         }
         let pool = self.build()?;
         let least = usize::try_from(self.config.pool_size_min).unwrap_or(usize::MAX);
-        if least > 0 {
-            let pool = pool.clone();
-            runtime.spawn(async move {
-                // Held together and given back together, so that there are as many.
-                let made = futures_util::future::join_all((0..least).map(|_| pool.get())).await;
-                drop(made);
-            });
-        }
-        let alive = runtime.spawn(std::future::pending::<()>()).abort_handle();
+        let alive = runtime.spawn(keep(pool.clone(), least)).abort_handle();
         pools.push(Owned { runtime: id, pool: pool.clone(), alive });
         Ok(pool)
     }
@@ -143,6 +147,23 @@ impl ExclusivePools {
             .post_create(greet)
             .build()
             .map_err(|_| Fault::Config.into())
+    }
+}
+
+/// Keeps `least` connections in the pool, for as long as it is not closed: makes those that are missing, and tries the others,
+/// which is how one that was lost is found out.
+async fn keep(pool: Pool, least: usize) {
+    if least == 0 {
+        std::future::pending::<()>().await;
+    }
+    let mut patience = pool.timeouts();
+    // Those that somebody uses are there: they are not waited for.
+    patience.wait = Some(Duration::ZERO);
+    while !pool.is_closed() {
+        // Held together and given back together, so that there are as many.
+        let held = (0..least).map(|_| pool.timeout_get(&patience));
+        drop(futures_util::future::join_all(held).await);
+        pause(KEPT_EVERY).await;
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     WriteTimeout,
     /// The reply did not come in time.
     ReplyTimeout,
+    /// The deadline of the call had passed before the request was sent.
+    Late,
     /// The socket in the file system is not there.
     SocketMissing,
     /// The socket in the file system is not ours to use.

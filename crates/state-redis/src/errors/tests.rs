@@ -50,7 +50,21 @@ const REPLIES: &[(&str, Kind, Outcome, RetryClass)] = &[
         "ERR The user executing the script can't access at least one of the keys mentioned in the \
          command arguments script: 8844, on @user_script:1.",
         Kind::Denied,
-        NO,
+        UNKNOWN,
+        Never,
+    ),
+    (
+        "ERR ACL failure in script: User worker has no permissions to run the 'pexpire' command \
+         script: dd81, on @user_script:1.",
+        Kind::Denied,
+        UNKNOWN,
+        Never,
+    ),
+    (
+        "NOPERM ACL failure in script: User worker has no permissions to access the 'k' key \
+         script: dd81, on @user_script:1.",
+        Kind::Denied,
+        UNKNOWN,
         Never,
     ),
     (
@@ -151,6 +165,7 @@ const FAULTS: &[(Fault, Kind, Outcome, RetryClass)] = &[
     (Fault::LostAfterSend, Kind::Unavailable, UNKNOWN, Reconnect),
     (Fault::WriteTimeout, Kind::Timeout, UNKNOWN, Reconnect),
     (Fault::ReplyTimeout, Kind::Timeout, UNKNOWN, Reconnect),
+    (Fault::Late, Kind::Timeout, NO, Wait),
     (Fault::SocketMissing, Kind::Unavailable, NO, Reconnect),
     (Fault::SocketDenied, Kind::Denied, NO, Never),
     (Fault::TlsCertificate, Kind::Denied, NO, Never),

@@ -40,6 +40,24 @@ pub(crate) async fn agree(
     Ok(found)
 }
 
+/// Takes what is recorded under `key`, and the layout of a new namespace where nothing is, without recording it. One round
+/// trip.
+///
+/// # Errors
+/// As [`agree`].
+pub(crate) async fn look(client: &Client, key: &Bytes) -> Result<Layout> {
+    let mut read = redis::cmd("GET");
+    read.arg(key.as_ref());
+    let request = Request::new("open", Target::Slot(slot_of(key)), Body::Command(read));
+    let Reply::One(found) = client.send(request.with_repeat(Repeat::Safe)).await? else {
+        return Err(unlike());
+    };
+    let Some(found) = optional(found)? else { return Ok(Layout::default()) };
+    let found = Layout::read(&found)?;
+    NamespaceOptions::new().accept(&found)?;
+    Ok(found)
+}
+
 impl NamespaceOptions {
     /// The layout of a new namespace.
     fn layout(&self) -> Layout {
