@@ -13,9 +13,10 @@ type Check = fn(&Bench) -> Result<(), Failed>;
 
 /// The tests, on one server each; `program` is the path of `statectl`.
 pub fn trials(program: &'static str) -> Vec<Trial> {
-    let checks: [(&'static str, Check); 6] = [
+    let checks: [(&'static str, Check); 7] = [
         ("statectl::keys_are_put_listed_and_removed", keys),
         ("statectl::a_store_tells_what_it_is", info),
+        ("statectl::looking_leaves_nothing_behind", looking),
         ("statectl::an_agent_that_is_killed_resumes_and_its_threads_can_be_looked_at", life),
         ("statectl::threads_are_branched_pruned_and_removed", changes),
         ("statectl::threads_move_from_a_file_to_a_server", moves),
@@ -64,8 +65,43 @@ fn info(bench: &Bench) -> Result<(), Failed> {
     let offers =
         |name: &str| told["capabilities"].as_array().is_some_and(|all| all.contains(&json!(name)));
     assert!(offers("transact") && offers("lease") && !offers("point-in-time-snapshot"), "{told}");
+    // What the command has done itself: it has counted the entries.
+    let (line, total) = (&told["operations"][0], &told["total"]);
+    assert_eq!((&line["operation"], &line["calls"]), (&json!("count"), &json!(1)), "{told}");
+    assert!(
+        line["commands"].as_u64() >= Some(1) && line["latency"]["p99_us"].as_u64() > Some(0),
+        "{line}"
+    );
+    assert_eq!((&line["error_rate"], &line["hit_rate"]), (&json!(0.0), &Value::Null), "{line}");
+    for figure in ["calls", "errors", "retries", "bytes_in", "bytes_out", "commands", "pipelines"] {
+        assert!(line[figure].is_u64() && line[figure] == total[figure], "{figure}: {told}");
+    }
+    assert!(total["latency"].is_null() && told["health"]["round_trip_us"].is_u64(), "{told}");
+    let notes = told["health"]["notes"].to_string();
+    assert!(notes.contains("replicaof"), "one server is alone: {notes}");
     let text = bench.run(&["info"])?.exits(0)?;
+    let rows = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!((rows("OPERATION"), rows("total")), (1, 1), "{text}");
+    assert!(text.contains("P99") && text.contains("COMMANDS"), "{text}");
     assert!(text.contains("CAPABILITY") && text.contains(bench.namespace()), "{text}");
+    Ok(())
+}
+
+/// Whoever only looks decides nothing about a namespace that nobody has written to.
+fn looking(bench: &Bench) -> Result<(), Failed> {
+    for (call, code) in [
+        (&["ls"][..], 0),
+        (&["get", "k"], 1),
+        (&["ttl", "k"], 1),
+        (&["info"], 0),
+        (&["snapshot", "empty.snap"], 0),
+        (&["threads"], 0),
+    ] {
+        bench.run(call)?.exits(code)?;
+        assert_eq!(bench.keys()?, Vec::<String>::new(), "{call:?} has left something");
+    }
+    bench.run(&["put", "k", "v"])?.exits(0)?;
+    assert_eq!(bench.keys()?.len(), 2, "the entry and the record of the layout");
     Ok(())
 }
 

@@ -16,6 +16,8 @@ use crate::store_url::StoreUrl;
 /// Whether a command may make a store that is not there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
+    /// The store must be there, and is only looked at: nothing is decided for those who write.
+    Read,
     /// The store must be there.
     Existing,
     /// The store is made if it is not there.
@@ -37,7 +39,7 @@ impl Context {
     /// Opens the namespace that was named in the store that `--store` names.
     pub(crate) async fn open(&self, access: Access) -> Result<Arc<dyn StateBackend>, Failure> {
         let namespace = self.namespace()?;
-        self.open_store(access).await?.namespace(namespace).await
+        self.open_store(access).await?.namespace(namespace, access).await
     }
 
     /// Opens the threads in the namespace that was named, in the store that `--store` names.

@@ -44,7 +44,10 @@ Stores:
                follow as ?name=value&…, for example ?key_prefix=shop. In a
                password @ is written %40, / %2F, ? %3F, # %23, % %25. Other
                users of the machine can read command lines: a URL with a
-               password belongs in STATE_STORE.
+               password belongs in STATE_STORE. Looking leaves nothing behind
+               there; the first write records how the namespace is laid out.
+               Where a program places keys by a rule of its own (a
+               partitioner), only that program can open the namespace.
 
 Keys and values:
   Keys are bytes. They are shown, and read, as text in which everything but

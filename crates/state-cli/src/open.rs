@@ -13,7 +13,7 @@ use state_core::checkpoint::CheckpointerExt;
 use state_core::{Namespace, StateBackend};
 use state_local::{FileStore, MemoryStore};
 #[cfg(feature = "redis")]
-use state_redis::{RedisConfig, RedisStore, ServerInfo};
+use state_redis::{RedisBackend, RedisConfig, RedisStore, ServerInfo};
 
 #[cfg(feature = "redis")]
 use crate::checkpoint::walk;
@@ -52,12 +52,12 @@ impl Store {
 
     async fn open_file(path: &Path, access: Access) -> Result<Self, Failure> {
         let made = !path.exists();
-        if access == Access::Existing && made {
+        if access != Access::Create && made {
             return Err(Failure::no_store(path));
         }
         // An empty file may become a store, as an absent one does: by writing.
         let is_empty = |metadata: std::fs::Metadata| metadata.is_file() && metadata.len() == 0;
-        if access == Access::Existing && std::fs::metadata(path).is_ok_and(is_empty) {
+        if access != Access::Create && std::fs::metadata(path).is_ok_and(is_empty) {
             return Err(Failure::empty_store(path));
         }
         let path = absolute(path).map_err(|error| Failure::file("opening", path, &error))?;
@@ -68,17 +68,18 @@ impl Store {
 
     #[cfg_attr(
         not(feature = "redis"),
-        expect(clippy::unused_async, reason = "only servers are waited for")
+        expect(clippy::unused_async, unused_variables, reason = "only servers are waited for")
     )]
     pub(crate) async fn namespace(
         &self,
         namespace: Namespace,
+        access: Access,
     ) -> Result<Arc<dyn StateBackend>, Failure> {
         Ok(match self {
             Self::Memory(store) => Arc::new(store.open(namespace)?),
             Self::File { store, .. } => Arc::new(store.open(namespace)?),
             #[cfg(feature = "redis")]
-            Self::Redis(store) => Arc::new(store.open(namespace).await?),
+            Self::Redis(store) => Arc::new(open_on_server(store, namespace, access).await?),
         })
     }
 
@@ -203,7 +204,7 @@ pub(crate) async fn open(
     namespace: Namespace,
     access: Access,
 ) -> Result<Arc<dyn StateBackend>, Failure> {
-    Store::open(url, access).await?.namespace(namespace).await
+    Store::open(url, access).await?.namespace(namespace, access).await
 }
 
 /// Opens the threads of checkpoints in `namespace` of the store at `url`.
@@ -224,6 +225,28 @@ pub(crate) async fn checkpoints(
         }
     }
 }
+
+#[cfg(feature = "redis")]
+async fn open_on_server(
+    store: &RedisStore,
+    namespace: Namespace,
+    access: Access,
+) -> Result<RedisBackend, Failure> {
+    let opened = match access {
+        Access::Read => store.open_to_read(namespace).await,
+        Access::Existing | Access::Create => store.open(namespace).await,
+    };
+    opened.map_err(|error| {
+        let placed = error.to_string().contains("partitioner: ");
+        let failure = Failure::from(error);
+        if placed { failure.with_next(PARTITIONED) } else { failure }
+    })
+}
+
+/// What to do about a namespace whose keys are placed by a rule that is part of another program.
+#[cfg(feature = "redis")]
+const PARTITIONED: &str = "a program places the keys of this namespace by a rule of its own, which statectl does not \
+                           have: look into it with that program";
 
 #[cfg(feature = "redis")]
 async fn connect(config: &RedisConfig) -> Result<RedisStore, Failure> {

@@ -39,6 +39,15 @@ impl Bench {
         &self.namespace
     }
 
+    /// Everything that is stored for the namespace.
+    pub(super) fn keys(&self) -> Result<Vec<String>, Failed> {
+        // What comes before it in the name is escaped in keys.
+        let name = self.namespace.rsplit(':').next().unwrap_or_default();
+        let pattern = format!("*{name}*");
+        let found = self.servers.admin(0, &["KEYS", &pattern])?.ok()?;
+        Ok(found.items().iter().map(crate::servers::Reply::text).collect())
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

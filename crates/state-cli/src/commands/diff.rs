@@ -98,7 +98,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         Some(thread) => Line::new(thread, &arguments.thread.within, context)?,
         None => line.clone(),
     };
-    let store = context.open_checkpoints(Access::Existing).await?;
+    let store = context.open_checkpoints(Access::Read).await?;
     let Some(from) = line.find(&arguments.from, &*store, context).await? else {
         return line.absent(Some(&arguments.from), context);
     };

@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     if !to_stdout && !arguments.force {
         refuse_to_replace(&arguments.file)?;
     }
-    let store = context.open_checkpoints(Access::Existing).await?;
+    let store = context.open_checkpoints(Access::Read).await?;
     for thread in &named {
         store.limits().check_thread(thread)?;
         if !walk::is_there(&*store, thread).await? {

@@ -54,7 +54,7 @@ pub(super) struct Absent {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let key = context.key(&arguments.key)?;
-    let store = context.open(Access::Existing).await?;
+    let store = context.open(Access::Read).await?;
     let options = GetOptions::new().with_expiry(context.output.json);
     let Some(mut entry) = store.get_opts(&key, options).await? else {
         return absent(&key, context);

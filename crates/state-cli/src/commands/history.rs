@@ -70,7 +70,7 @@ struct ChangeDocument {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let line = Line::of(&arguments.thread, context)?;
-    let store = context.open_checkpoints(Access::Existing).await?;
+    let store = context.open_checkpoints(Access::Read).await?;
     let limit = arguments.most.or(USUAL_LIMIT);
     let mut walk = Walk::new(&*store, line.clone());
     let mut rows = Vec::new();

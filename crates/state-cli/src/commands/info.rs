@@ -4,7 +4,8 @@ use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
 use serde::Serialize;
 use state_core::{
-    BackendInfo, Capabilities, Capability, Health, HealthStatus, Limits, MemoryUsage, Stats,
+    BackendInfo, Capabilities, Capability, Health, HealthStatus, Limits, MemoryUsage,
+    OperationStats, Stats,
 };
 
 use crate::context::{Access, Context};
@@ -27,12 +28,20 @@ const NAMESPACE_COLUMNS: [Column; 2] =
     [Column::wraps("NAMESPACE", 60), Column::whole("ENTRIES").right()];
 const CAPABILITY_COLUMNS: [Column; 3] =
     [Column::whole("CAPABILITY"), Column::whole("OFFERED"), Column::wraps("MEANING", 30)];
-const CALL_COLUMNS: [Column; 5] = [
+const CALL_COLUMNS: [Column; 13] = [
     Column::whole("OPERATION"),
     Column::whole("CALLS").right(),
     Column::whole("ERRORS").right(),
-    Column::whole("BYTES IN").right(),
-    Column::whole("BYTES OUT").right(),
+    Column::spare("ERROR RATE", 3).right(),
+    Column::spare("HIT RATE", 4).right(),
+    Column::spare("BYTES IN", 8).right(),
+    Column::spare("BYTES OUT", 9).right(),
+    Column::spare("COMMANDS", 7).right(),
+    Column::spare("PIPELINES", 1).right(),
+    Column::spare("RETRIES", 5).right(),
+    Column::spare("MEAN", 2).right(),
+    Column::spare("P50", 6).right(),
+    Column::spare("P99", 10).right(),
 ];
 
 /// Show what a store is, offers, allows and uses
@@ -72,7 +81,10 @@ struct Document {
     capabilities: Vec<&'static str>,
     not_offered: Vec<&'static str>,
     limits: LimitsDocument,
+    /// What this command itself has done: the counters are those of one opened store.
     operations: Vec<OperationDocument>,
+    /// All operations added up; latencies cannot be.
+    total: FiguresDocument,
 }
 
 #[derive(Serialize)]
@@ -85,6 +97,9 @@ struct NamespaceDocument {
 struct HealthDocument {
     status: &'static str,
     detail: String,
+    /// What it serves without, and which setting would give it that.
+    notes: Vec<String>,
+    round_trip_us: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -109,19 +124,94 @@ struct LimitsDocument {
 #[derive(Serialize)]
 struct OperationDocument {
     operation: &'static str,
+    #[serde(flatten)]
+    figures: FiguresDocument,
+}
+
+#[derive(Serialize)]
+struct FiguresDocument {
     calls: u64,
     errors: u64,
+    error_rate: Option<f64>,
+    retries: u64,
+    hits: u64,
+    misses: u64,
+    hit_rate: Option<f64>,
     bytes_in: u64,
     bytes_out: u64,
+    commands: u64,
+    pipelines: u64,
+    latency: Option<LatencyDocument>,
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "these are the names of `LatencySummary`")]
+struct LatencyDocument {
+    mean_us: f64,
+    p50_us: u64,
+    p99_us: u64,
+}
+
+impl FiguresDocument {
+    fn of(stats: &OperationStats) -> Self {
+        Self {
+            calls: stats.calls,
+            errors: stats.errors,
+            error_rate: stats.error_rate(),
+            retries: stats.retries,
+            hits: stats.hits,
+            misses: stats.misses,
+            hit_rate: stats.hit_rate(),
+            bytes_in: stats.bytes_in,
+            bytes_out: stats.bytes_out,
+            commands: stats.commands,
+            pipelines: stats.pipelines,
+            latency: stats.latency.map(|latency| LatencyDocument {
+                mean_us: latency.mean_us,
+                p50_us: latency.p50_us,
+                p99_us: latency.p99_us,
+            }),
+        }
+    }
+
+    /// The cells of a row, behind its name.
+    fn cells(&self) -> [String; 12] {
+        let count = |figure: u64| HumanCount(figure).to_string();
+        let rate = |rate: Option<f64>| {
+            rate.map_or_else(String::new, |rate| format!("{:.1} %", rate * 100.0))
+        };
+        let time =
+            |us: Option<f64>| us.map_or_else(String::new, |us| format!("{:.2} ms", us / 1_000.0));
+        let latency = self.latency.as_ref();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a minute has fewer than 52 bits of microseconds"
+        )]
+        let whole = |us: u64| us as f64;
+        [
+            count(self.calls),
+            count(self.errors),
+            rate(self.error_rate),
+            rate(self.hit_rate),
+            count(self.bytes_in),
+            count(self.bytes_out),
+            count(self.commands),
+            count(self.pipelines),
+            count(self.retries),
+            time(latency.map(|latency| latency.mean_us)),
+            time(latency.map(|latency| whole(latency.p50_us))),
+            time(latency.map(|latency| whole(latency.p99_us))),
+        ]
+    }
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let namespace = context.namespace()?;
-    let opened = context.open_store(Access::Existing).await?;
+    let opened = context.open_store(Access::Read).await?;
     if arguments.verify {
         verify(&opened, context).await?;
     }
-    let store = opened.namespace(namespace).await?;
+    let store = opened.namespace(namespace, Access::Read).await?;
     let namespaces = namespaces(&opened).await?;
     let health = store.health().await?;
     let mut document = document(
@@ -163,7 +253,8 @@ async fn namespaces(opened: &Store) -> Result<Option<Vec<NamespaceDocument>>, Fa
     let mut namespaces = Vec::with_capacity(known.len());
     for namespace in known {
         let name = namespace.to_string();
-        let entries = opened.namespace(namespace).await?.memory_usage().await?.entries;
+        let store = opened.namespace(namespace, Access::Read).await?;
+        let entries = store.memory_usage().await?.entries;
         namespaces.push(NamespaceDocument { namespace: name, entries });
     }
     Ok(Some(namespaces))
@@ -188,11 +279,9 @@ fn document(
     } = capabilities.limits;
     let operations = stats.operations.iter().map(|(operation, stats)| OperationDocument {
         operation: operation.name(),
-        calls: stats.calls,
-        errors: stats.errors,
-        bytes_in: stats.bytes_in,
-        bytes_out: stats.bytes_out,
+        figures: FiguresDocument::of(stats),
     });
+    let round_trip_us = health.round_trip.and_then(|took| u64::try_from(took.as_micros()).ok());
     let absent = Capability::ALL.iter().filter(|capability| !capabilities.has(**capability));
     Document {
         scheme: info.scheme,
@@ -201,7 +290,12 @@ fn document(
         location: info.location.clone(),
         server: info.server.clone(),
         servers,
-        health: HealthDocument { status: status(health.status), detail: health.detail.clone() },
+        health: HealthDocument {
+            status: status(health.status),
+            detail: health.detail.clone(),
+            notes: health.notes.clone(),
+            round_trip_us,
+        },
         verified: None,
         usage: UsageDocument {
             entries: usage.entries,
@@ -220,6 +314,7 @@ fn document(
             page_items_max,
         },
         operations: operations.collect(),
+        total: FiguresDocument::of(&stats.total()),
     }
 }
 
@@ -238,8 +333,14 @@ fn show(document: &Document, context: &Context) -> Result<(), Failure> {
     let health = &document.health;
     let detail = if health.detail.is_empty() { "" } else { ": " };
     add("health", format!("{}{detail}{}", health.status, health.detail));
+    for note in &health.notes {
+        add("note", note.clone());
+    }
     if document.verified == Some(true) {
         add("verified", "every page of the file".to_owned());
+    }
+    if let Some(us) = health.round_trip_us {
+        add("round trip", format!("{us} µs"));
     }
     let usage = &document.usage;
     add("entries", format!("{} (hashes included)", HumanCount(usage.entries)));
@@ -287,10 +388,9 @@ fn show(document: &Document, context: &Context) -> Result<(), Failure> {
     }
     let mut calls = Table::new(&CALL_COLUMNS);
     for line in &document.operations {
-        let figures = [line.calls, line.errors, line.bytes_in, line.bytes_out];
-        let figures = figures.map(|figure| HumanCount(figure).to_string());
-        calls.add(std::iter::once(line.operation.to_owned()).chain(figures));
+        calls.add(std::iter::once(line.operation.to_owned()).chain(line.figures.cells()));
     }
+    calls.add(std::iter::once("total".to_owned()).chain(document.total.cells()));
     output.table(&calls)
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let prefix = context.bytes(&arguments.prefix)?;
     let scope = context.scope(&arguments.scope)?;
     let mut token = arguments.page.as_deref().map(page_token).transpose()?;
-    let store = context.open(Access::Existing).await?;
+    let store = context.open(Access::Read).await?;
     let mortal = store.capabilities().has(Capability::Expiry);
     let mut left = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
     let mut shown = 0_u64;

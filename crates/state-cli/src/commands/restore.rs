@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let source = source(arguments, context)?;
     let namespace = context.namespace()?;
     let opened = context.open_store(Access::Create).await?;
-    let store = opened.namespace(namespace).await?;
+    let store = opened.namespace(namespace, Access::Create).await?;
     let mode = if arguments.replace { RestoreMode::ReplaceNamespace } else { RestoreMode::Merge };
     if arguments.replace && arguments.resume_after == 0 && !arguments.yes {
         ask(&*store, context).await?;

@@ -81,7 +81,7 @@ struct WriteDocument<'a> {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let line = Line::of(&arguments.thread, context)?;
-    let store = context.open_checkpoints(Access::Existing).await?;
+    let store = context.open_checkpoints(Access::Read).await?;
     let Some(tuple) = line.find(&arguments.at, &*store, context).await? else {
         return line.absent(Some(&arguments.at), context);
     };

@@ -85,14 +85,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
         refuse_to_replace(&arguments.file)?;
     }
     let namespace = context.namespace()?;
-    let opened = context.open_store(Access::Existing).await?;
+    let opened = context.open_store(Access::Read).await?;
     if opened.has_threads_of_their_own(&namespace).await? {
         context.output.warn(format_args!(
             "the threads of checkpoints in the namespace `{namespace}` are not part of a snapshot \
              of a server; write them, too: `statectl export FILE`"
         ));
     }
-    let store = opened.namespace(namespace).await?;
+    let store = opened.namespace(namespace, Access::Read).await?;
     let bar = progress::records(&context.output, "snapshot", store.memory_usage().await?.entries);
     let name = if to_stdout { Path::new("standard output") } else { &arguments.file };
     let summary = if to_stdout {

@@ -59,7 +59,7 @@ struct Line<'a> {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let prefix = context.name(&arguments.prefix)?;
-    let store = context.open_checkpoints(Access::Existing).await?;
+    let store = context.open_checkpoints(Access::Read).await?;
     let limit = arguments.most.or(u64::MAX);
     let mut threads = store.threads();
     let mut rows = Vec::new();

@@ -46,11 +46,12 @@ struct Document {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
     let key = context.key(&arguments.key)?;
-    let store = context.open(Access::Existing).await?;
     let change = match arguments.set {
         Some(ttl) => Some(Expiry::After(ttl)),
         None => arguments.persist.then_some(Expiry::Never),
     };
+    let access = if change.is_some() { Access::Existing } else { Access::Read };
+    let store = context.open(access).await?;
     if let Some(expiry) = change
         && !store.touch_opts(&key, TouchOptions::new(expiry)).await?
     {

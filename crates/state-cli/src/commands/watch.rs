@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
     let prefix = context.bytes(&arguments.prefix)?;
     let scope = context.scope(&arguments.scope)?;
     let in_memory = context.store_url()? == StoreUrl::Memory;
-    let store = context.open(Access::Existing).await?;
+    let store = context.open(Access::Read).await?;
     let watch = store.as_watch().ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "following changes is not offered by this store")
     })?;
