@@ -22,14 +22,16 @@ const CANNOT_SAVE: &[(&str, &str)] = &[("appenddirname", "dump.rdb")];
 const KEEPS_NOTHING: &[(&str, &str)] = &[("appendonly", "no")];
 /// Half a millisecond for each key that is loaded.
 const LOADS_SLOWLY: &[(&str, &str)] = &[("key-load-delay", "500")];
+const NOBODY_TAKES_OVER: &[(&str, &str)] = &[("cluster-replica-no-failover", "yes")];
 const KEEPS_ALL: &[(&str, &str)] = &[("appendfsync", "always")];
 
 /// Faults of connections, which every setup has.
-const CONNECTIONS: [(&str, Play); 9] = [
+const CONNECTIONS: [(&str, Play); 10] = [
     ("a_reset_at_any_moment_of_any_call_has_its_outcome", cuts::reset),
     ("a_close_at_any_moment_of_any_call_has_its_outcome", cuts::close),
     ("a_call_whose_connection_falls_silent_has_its_outcome", cuts::silence),
     ("a_black_hole_is_left_behind", silence::black_hole),
+    ("all_parts_of_a_call_share_its_deadline", silence::deadline),
     ("half_open_connections_are_left_behind", silence::half_open),
     ("silence_is_noticed_after_idling", silence::silent_while_idle),
     ("refused_connections_are_told_and_made_again", silence::refused),
@@ -56,8 +58,9 @@ const PRIMARIES: [(&str, Play); 11] = [
 ];
 
 /// What would make others take over, or asks one server by its keys.
-const ALONE: [(&str, Play); 12] = [
+const ALONE: [(&str, Play); 13] = [
     ("an_exhausted_pool_is_told", scarce::pool),
+    ("the_least_number_of_connections_is_kept", scarce::kept),
     ("what_is_evicted_is_absent_and_a_lost_lease_is_told", scarce::evicted),
     ("what_promises_one_effect_has_one_after_resets", once::one_effect),
     ("puts_and_removals_with_an_id_have_one_effect_after_resets", once::puts_and_removals),
@@ -79,6 +82,19 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
     let set = |name: &str, settings, play: Play| {
         trial_with(&format!("fault::{name}"), setup, settings, play)
     };
+    if setup == Setup::Cluster {
+        let name = |name, play| named((name, play));
+        trials.push(name("what_promises_one_effect_has_one_after_resets", once::one_effect));
+        trials.extend([
+            // Nobody takes over from a server that stands still.
+            set("a_frozen_server_is_waited_for", NOBODY_TAKES_OVER, stalls::frozen),
+            set(
+                "a_server_frozen_past_the_deadline_is_told",
+                NOBODY_TAKES_OVER,
+                stalls::frozen_too_long,
+            ),
+        ]);
+    }
     if setup.is_one_server() {
         trials.extend(ALONE.into_iter().map(named));
         trials.extend([

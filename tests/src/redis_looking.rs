@@ -1,23 +1,33 @@
 //! What can be seen of servers, and of what a store has done with them.
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
 use libtest_mimic::Failed;
 use state_core::{
-    Consistency, ErrorKind, GetOptions, HashStore, HashWriteOptions, HealthStatus, Key,
-    ListOptions, Namespace, Operation, StateBackend, StateBackendExt,
+    AcquireOptions, Acquired, Consistency, ErrorKind, Fence, FenceToken, GetOptions,
+    HashPageOptions, HashStore, HashWriteOptions, HealthStatus, Key, LeaseStore, ListOptions,
+    Namespace, Operation, Outcome, OwnerId, PutOptions, SnapshotOptions, StateBackend,
+    StateBackendExt, Transact, Transaction, Watch, WatchOptions, WriteOp,
 };
 use state_redis::{NodeRole, Product, RedisBackend, RedisStore};
 
-use crate::servers::{Running, Servers, Setup};
+use crate::servers::{Reply, Running, Servers, Setup};
 
 type Check = fn() -> Result<(), Failed>;
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// The tests, on a primary with replicas.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("looking::servers_tell_what_they_are", servers),
     ("looking::calls_are_counted_with_what_was_sent_for_them", counted),
     ("looking::a_listing_tells_the_size_of_values", sizes),
     ("looking::eventual_reads_are_served_by_replicas", eventual),
     ("looking::writes_of_fields_leave_what_is_no_hash_alone", foreign),
+    ("looking::a_lease_is_left_alone_where_its_marks_are_no_hash", marks),
+    ("looking::tokens_grow_though_the_clock_of_the_server_has_gone_back", past),
+    ("looking::bytes_of_all_kinds_of_calls_are_counted", bytes),
 ];
 
 fn with_store(
@@ -135,6 +145,112 @@ fn eventual() -> Result<(), Failed> {
         let gets = all("mget")?;
         backend.get_many(&keys, GetOptions::new()).await?;
         assert_eq!(all("mget")?, gets, "strong reads");
+        Ok(())
+    })
+}
+
+/// Nothing of an acquisition is written where its mark cannot be.
+fn marks() -> Result<(), Failed> {
+    let running = Servers::start(Setup::Replica)?;
+    with_store(&running, async |_, backend| {
+        let (name, ours) =
+            (Key::from("l"), AcquireOptions::new(OwnerId::from_bytes([1; 16]), HOUR));
+        assert!(matches!(backend.acquire_lease(&name, ours).await?, Acquired::Granted(_)));
+        let found = running.admin(0, &["KEYS", "state:looking:*{l}*"])?.ok()?;
+        let keys: Vec<String> = found.items().iter().map(Reply::text).collect();
+        assert_eq!(keys.len(), 2, "a lease and its mark: {keys:?}");
+        let lasting = |key: &&String| {
+            let field = running.admin(0, &["HEXISTS", key, "until"]);
+            matches!(field, Ok(Reply::Integer(1)))
+        };
+        let lease = keys.iter().find(lasting).ok_or("no lease")?;
+        let mark = keys.iter().find(|key| *key != lease).ok_or("no mark")?;
+        let until = running.admin(0, &["HGET", lease, "until"])?.ok()?;
+        running.admin(0, &["SET", mark, "of somebody else"])?.ok()?;
+        let longer = AcquireOptions::new(OwnerId::from_bytes([1; 16]), 2 * HOUR);
+        let error = backend.acquire_lease(&name, longer).await.err().ok_or("it was acquired")?;
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Corrupt, Outcome::NotApplied));
+        assert_eq!(running.admin(0, &["HGET", lease, "until"])?.ok()?, until, "it was renewed");
+        Ok(())
+    })
+}
+
+/// A clock that stands in the past finds leases and marks with tokens of the future: what is granted next is greater all the
+/// same, and those of before are refused.
+fn past() -> Result<(), Failed> {
+    /// Some thirty years, in microseconds.
+    const AHEAD: u64 = 1_000_000_000_000_000;
+    let running = Servers::start(Setup::Replica)?;
+    with_store(&running, async |_, backend| {
+        let name = Key::from("l");
+        let ours = |owner: u8| AcquireOptions::new(OwnerId::from_bytes([owner; 16]), HOUR);
+        let mut last = granted(backend.acquire_lease(&name, ours(0)).await?)?;
+        let mut ahead = last.get();
+        for (owner, lost) in [(1, "lease"), (2, "mark"), (3, "nothing")] {
+            backend.release_lease(&name, OwnerId::from_bytes([owner - 1; 16]), last).await?;
+            let found = running.admin(0, &["KEYS", "state:looking:*{l}*"])?.ok()?;
+            ahead += AHEAD;
+            for key in found.items().iter().map(Reply::text) {
+                let is_lease = running.admin(0, &["HEXISTS", &key, "until"])?;
+                let (kind, field) = if is_lease == Reply::Integer(1) {
+                    ("lease", "token".to_owned())
+                } else {
+                    let fields = running.admin(0, &["HKEYS", &key])?.ok()?;
+                    ("mark", fields.items().first().ok_or("no field")?.text())
+                };
+                if kind == lost {
+                    running.admin(0, &["DEL", &key])?.ok()?;
+                } else {
+                    running.admin(0, &["HSET", &key, &field, &ahead.to_string()])?.ok()?;
+                }
+            }
+            let next = granted(backend.acquire_lease(&name, ours(owner)).await?)?;
+            assert!(next.get() > ahead, "without {lost}: {next:?} after {ahead}");
+            let fenced = |token| PutOptions::new().with_fence(Fence::new(name.clone(), token));
+            let key = Key::from("k");
+            backend.put_opts(&key, "new".into(), fenced(next)).await?;
+            let late = backend.put_opts(&key, "late".into(), fenced(last)).await;
+            assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::Fenced));
+            last = next;
+        }
+        Ok(())
+    })
+}
+
+fn granted(acquired: Acquired) -> Result<FenceToken, Failed> {
+    match acquired {
+        Acquired::Granted(grant) => Ok(grant.token),
+        other => Err(format!("not granted: {other:?}").into()),
+    }
+}
+
+fn bytes() -> Result<(), Failed> {
+    let running = Servers::start(Setup::Replica)?;
+    with_store(&running, async |_, backend| {
+        let sent = async |operation| -> Result<_, Failed> {
+            let line = backend.stats().await?.of(operation);
+            Ok((line.calls, line.bytes_in, line.bytes_out))
+        };
+        let (key, hash) = (Key::from("key"), Key::from("hash"));
+        let options = HashWriteOptions::new;
+        backend.put_opts(&key, "12345".into(), PutOptions::new()).await?;
+        backend.list_page(ListOptions::new("k")).await?;
+        assert_eq!(sent(Operation::List).await?, (1, 1, 3), "a prefix, and a name");
+        backend.hash_set(&hash, vec![("f".into(), "22".into())], options()).await?;
+        backend.hash_increment(&hash, &"f".into(), 1, options()).await?;
+        backend.hash_page(&hash, HashPageOptions::new()).await?;
+        assert_eq!(sent(Operation::Hash).await?, (3, 7 + 5 + 4, 3));
+        backend.transact(Transaction::new().op(WriteOp::put(key.clone(), "1234"))).await?;
+        assert_eq!(sent(Operation::Transact).await?, (1, 7, 0));
+        let ours = AcquireOptions::new(OwnerId::from_bytes([1; 16]), HOUR);
+        backend.acquire_lease(&Key::from("lease"), ours).await?;
+        assert_eq!(sent(Operation::Lease).await?, (1, 5, 0));
+        let records = backend.snapshot_opts(SnapshotOptions::new("")).await?;
+        assert_eq!(records.count().await, 2);
+        // An entry with its key, and a hash with its one field.
+        assert_eq!(sent(Operation::Snapshot).await?, (1, 0, 7 + 7));
+        drop(backend.watch(WatchOptions::new("")).await?);
+        assert_eq!(sent(Operation::Watch).await?.0, 1, "a watch is a call, too");
         Ok(())
     })
 }

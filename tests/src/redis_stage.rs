@@ -151,6 +151,18 @@ impl Stage {
         Err("no primary has the keys".into())
     }
 
+    /// A name whose entry the first server holds. A store that is not a cluster holds all of them there.
+    pub(crate) fn name_at_first(&self) -> Result<String, Failed> {
+        for number in 0..1_000 {
+            let name = format!("first:{number}");
+            let stored = format!("state:faults:V:{{{name}}}");
+            if matches!(self.servers.admin(0, &["EXISTS", &stored])?, Reply::Integer(_)) {
+                return Ok(name);
+            }
+        }
+        Err("the first server holds nothing".into())
+    }
+
     /// Has the sentinels take a server that they do not reach for one that is there.
     pub(crate) fn keep_primary(&self) -> Result<(), Failed> {
         for sentinel in self.servers.sentinels() {

@@ -7,10 +7,10 @@ use futures_util::StreamExt;
 use libtest_mimic::{Failed, Trial};
 use parking_lot::Mutex;
 use state_core::{
-    BoxStream, Change, ClearOptions, Error, Key, Result, StateBackend, StateBackendExt, Version,
-    WatchEvent, WatchOptions,
+    BoxStream, Change, ClearOptions, Error, Key, Namespace, Result, StateBackend, StateBackendExt,
+    Version, WatchEvent, WatchOptions, WatchStart,
 };
-use state_redis::RedisBackend;
+use state_redis::{NamespaceOptions, RedisBackend, RedisStore, WatchHistory};
 
 use crate::proxy::{Ending, Fault};
 use crate::redis_stage::{PATIENCE, Play, Stage, open, trial, until, until_so};
@@ -37,6 +37,7 @@ pub fn trials(setup: Setup) -> Vec<Trial> {
         Setup::Standalone | Setup::Valkey => trials.extend(ALONE.into_iter().map(named)),
         Setup::Sentinel | Setup::Cluster => {
             trials.push(named(("a_failover_is_a_gap", failed_over)));
+            trials.push(named(("a_log_is_followed_through_a_failover", log_failed_over)));
         }
         _ => {}
     }
@@ -166,6 +167,47 @@ fn failed_over(stage: &Stage) -> Result<(), Failed> {
         .await?;
         gap(&mut events).await?;
         tells_again(&backend, &mut events).await
+    })
+}
+
+/// A log goes on where its bucket goes: what the new primary has is told, and what it may lack is a gap. So is it for who
+/// resumes.
+fn log_failed_over(stage: &Stage) -> Result<(), Failed> {
+    stage.run(async {
+        let options = NamespaceOptions::new().with_watch(WatchHistory::Log { events_max: 10_000 });
+        let store = RedisStore::connect_with(stage.config()?).await?;
+        let backend = store.open_with(Namespace::new("logged")?, options).await?;
+        let mut events = follow(&backend).await?;
+        tells_again(&backend, &mut events).await?;
+        backend.put("last", "before").await?;
+        let token = loop {
+            let event = tokio::time::timeout(PATIENCE, events.next()).await;
+            let event = event.map_err(|_| "not told: a put")?.ok_or("the watch has ended")??;
+            if matches!(&event.change, Change::Put { key, .. } if *key == Key::from("last")) {
+                break event.token;
+            }
+        };
+        let before = stage.servers.primaries();
+        stage.servers.failover()?;
+        until_so("there is another primary", || {
+            let now = stage.servers.primaries();
+            now.len() == before.len() && now != before
+        })
+        .await?;
+        tells_again(&backend, &mut events).await?;
+        let resumed = WatchOptions::default().with_start(WatchStart::After(token));
+        let mut resumed = backend.as_watch().ok_or("no watches")?.watch(resumed).await?;
+        let mut missing: std::collections::BTreeSet<Key> =
+            (0..20).map(|number| Key::from(format!("again:{number}"))).collect();
+        while !missing.is_empty() {
+            match next(&mut resumed, "what was written since").await? {
+                Change::Put { key, .. } => drop(missing.remove(&key)),
+                // Of another history: whoever asks finds all of it.
+                Change::Gap => missing.clear(),
+                _ => {}
+            }
+        }
+        Ok(())
     })
 }
 

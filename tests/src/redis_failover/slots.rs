@@ -13,8 +13,10 @@ use crate::redis_stage::{Stage, open, shared, until_so, works_again};
 
 const PARTITIONS: [&str; 3] = ["p0", "p1", "p2"];
 const TASKS: u8 = 8;
-/// How often every slot is moved to the next node.
+/// How often every slot is moved to the next node, at least.
 const TURNS: usize = 6;
+/// And at most, until a script has met a slot of which only a part had moved.
+const TURNS_MAX: usize = 60;
 
 fn key(partition: usize, name: &str) -> Key {
     let partition = PARTITIONS.get(partition % PARTITIONS.len()).copied().unwrap_or_default();
@@ -50,6 +52,17 @@ async fn work(store: &dyn StateBackend, task: u8, stop: &AtomicBool) -> Result<i
     Ok(rounds)
 }
 
+/// How often a node has said that some keys of a call have moved and others have not.
+fn met(stage: &Stage) -> Result<u64, Failed> {
+    let mut total = 0;
+    for place in 0..stage.servers.nodes().len() {
+        let info = stage.servers.admin(place, &["INFO", "errorstats"])?.ok()?;
+        let count = info.info("errorstat_TRYAGAIN");
+        total += count.and_then(|count| count.strip_prefix("count=")?.parse().ok()).unwrap_or(0);
+    }
+    Ok(total)
+}
+
 pub(super) fn load(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
         let store = open(stage.patient()?).await?;
@@ -62,7 +75,11 @@ pub(super) fn load(stage: &Stage) -> Result<(), Failed> {
             })
         });
         let tasks: Vec<_> = tasks.collect();
-        for turn in 0..TURNS {
+        let before = met(stage)?;
+        for turn in 0..TURNS_MAX {
+            if turn >= TURNS && met(stage)? > before {
+                break;
+            }
             let sets = || stage.counts().iter().map(|counts| counts.count("SET")).sum::<u64>();
             let before = sets();
             until_so("the load goes on", || {
@@ -76,6 +93,7 @@ pub(super) fn load(stage: &Stage) -> Result<(), Failed> {
             }
         }
         stop.store(true, Ordering::SeqCst);
+        assert!(met(stage)? > before, "no call has met a slot on its way: nothing was tried");
         let mut rounds = Vec::new();
         for task in tasks {
             rounds.push(task.await??);

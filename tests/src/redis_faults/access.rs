@@ -1,5 +1,7 @@
 //! Logins and permissions that are refused, and changed while the store is open.
 
+use std::time::Duration;
+
 use libtest_mimic::Failed;
 use state_core::{ErrorKind, Outcome, StateBackendExt};
 use state_redis::{RedisConfig, Secret};
@@ -82,7 +84,11 @@ pub(super) fn denied(stage: &Stage) -> Result<(), Failed> {
         assert_eq!(store.get("k").await?.as_deref(), Some(b"1".as_slice()), "reads go on");
         set_user(stage, &["+set", "-evalsha"])?;
         fails(store.increment("k", 1).await, DENIED.0, DENIED.1)?;
-        set_user(stage, &["+evalsha", "resetkeys", "~other:*"])?;
+        // A command that nothing but the script uses: how far it had come then, nobody says.
+        set_user(stage, &["+evalsha", "-pexpire"])?;
+        let touched = store.touch("k", Duration::from_secs(3_600)).await;
+        fails(touched, ErrorKind::Denied, Outcome::Unknown)?;
+        set_user(stage, &["+pexpire", "resetkeys", "~other:*"])?;
         fails(store.put("k", "2").await, DENIED.0, DENIED.1)?;
         fails(store.get("k").await, DENIED.0, DENIED.1)?;
         fails(store.increment("k", 1).await, DENIED.0, DENIED.1)?;

@@ -12,6 +12,7 @@ use state_redis::{RedisBackend, RedisConfig};
 
 use crate::proxy::{Cut, Ending, Moment, Proxy};
 use crate::redis_stage::{Chance, Stage, effort, open, until_so, works_again};
+use crate::servers::Reply;
 
 pub(super) use held::leases;
 pub(super) use logged::puts_and_removals;
@@ -30,13 +31,18 @@ struct Saboteur<'a> {
 
 impl<'a> Saboteur<'a> {
     fn new(stage: &'a Stage, test: &str) -> Result<Self, Failed> {
-        let proxy = stage.proxies().next().ok_or("no proxy")?;
+        Self::at(stage, 0, test)
+    }
+
+    /// In front of the server at this place.
+    fn at(stage: &'a Stage, place: usize, test: &str) -> Result<Self, Failed> {
+        let proxy = stage.servers.node(place)?.proxy().ok_or("no proxy")?;
         Ok(Self { proxy, chance: Chance::new(test)?, done: proxy.cuts_done() })
     }
 
     async fn arm(&mut self, store: &RedisBackend) -> Result<(), Failed> {
         // Answered, so the connection is there and the next command is the one to cut.
-        store.get("settled").await?;
+        store.get(key("settled")).await?;
         let moment = self.chance.pick(&[Moment::BeforeReply, Moment::MidReply]);
         let ending = self.chance.pick(&[Ending::Reset, Ending::Close]);
         let moment = moment.unwrap_or(Moment::BeforeReply);
@@ -63,8 +69,8 @@ pub(super) fn one_effect(stage: &Stage) -> Result<(), Failed> {
         // The server knows all scripts, so that what is cut has been applied.
         works_again(&store).await?;
         let transact = store.as_transact().ok_or("no transactions")?;
-        transact.transact(Transaction::new().op(WriteOp::increment("first", 1))).await?;
-        let mut saboteur = Saboteur::new(stage, "one_effect")?;
+        transact.transact(Transaction::new().op(WriteOp::increment(key("first"), 1))).await?;
+        let mut saboteur = Saboteur::at(stage, holder(stage)?, "one_effect")?;
         let resets = effort(RESETS, RESETS_SOAK);
         increments(&store, &mut saboteur, resets).await?;
         transactions(&store, &mut saboteur, resets).await?;
@@ -72,6 +78,20 @@ pub(super) fn one_effect(stage: &Stage) -> Result<(), Failed> {
         creations(&store, &mut saboteur, resets).await?;
         works_again(&store).await
     })
+}
+
+/// All keys are in one partition, so that one server has all of them in a cluster, too.
+fn key(name: &str) -> Key {
+    Key::in_partition("once", name.to_owned())
+}
+
+/// The place of the server that has them.
+fn holder(stage: &Stage) -> Result<usize, Failed> {
+    let has = |place: &usize| {
+        let asked = stage.servers.admin(*place, &["EXISTS", "state:faults:v:{once}:first"]);
+        matches!(asked, Ok(Reply::Integer(_)))
+    };
+    Ok(stage.servers.primaries().into_iter().find(has).ok_or("nobody has the partition")?)
 }
 
 fn id(number: usize, kind: u8) -> OpId {
@@ -87,7 +107,7 @@ async fn increments(
     saboteur: &mut Saboteur<'_>,
     resets: usize,
 ) -> Result<(), Failed> {
-    let key = Key::from("increments");
+    let key = key("increments");
     for number in 1..=resets {
         saboteur.arm(store).await?;
         let options = IncrementOptions::new().with_op_id(id(number, 1));
@@ -104,7 +124,7 @@ async fn transactions(
     resets: usize,
 ) -> Result<(), Failed> {
     let transact = store.as_transact().ok_or("no transactions")?;
-    let key = Key::from("transactions");
+    let key = key("transactions");
     for number in 1..=resets {
         saboteur.arm(store).await?;
         let transaction = Transaction::new().op(WriteOp::increment(key.clone(), 1));
@@ -121,12 +141,12 @@ async fn compare_and_sets(
     saboteur: &mut Saboteur<'_>,
     resets: usize,
 ) -> Result<(), Failed> {
-    let mut version = store.put("set", "0").await?.version;
+    let mut version = store.put(key("set"), "0").await?.version;
     for number in 1..=resets {
         saboteur.arm(store).await?;
-        let written = store.compare_and_set("set", version, number.to_string()).await?;
+        let written = store.compare_and_set(key("set"), version, number.to_string()).await?;
         saboteur.made().await?;
-        let entry = store.get_entry("set").await?.ok_or("nothing is there")?;
+        let entry = store.get_entry(key("set")).await?.ok_or("nothing is there")?;
         assert_eq!((entry.version, entry.value), (written.version, number.to_string().into()));
         version = written.version;
     }
@@ -139,7 +159,7 @@ async fn creations(
     resets: usize,
 ) -> Result<(), Failed> {
     for number in 0..resets {
-        let key = format!("created:{number}");
+        let key = key(&format!("created:{number}"));
         saboteur.arm(store).await?;
         let created = store.set_if_not_exists(key.clone(), "mine", Expiry::Never).await?;
         saboteur.made().await?;

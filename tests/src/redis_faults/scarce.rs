@@ -46,6 +46,36 @@ pub(super) fn pool(stage: &Stage) -> Result<(), Failed> {
     })
 }
 
+/// The least number of exclusive connections is there before one is needed, and again when they were lost.
+pub(super) fn kept(stage: &Stage) -> Result<(), Failed> {
+    const LEAST: u32 = 3;
+    stage.run(async {
+        let mut config = stage.patient()?;
+        config.pool_size_min = LEAST;
+        "kept-in-a-pool".clone_into(&mut config.client_name);
+        let name = format!(" name={} ", config.client_name);
+        let store = open(config).await?;
+        store.put("k", "1").await?;
+        let ids = || -> Option<Vec<String>> {
+            let list = stage.admin(&["CLIENT", "LIST"]).ok()?.text();
+            let ours = list.lines().filter(|line| line.contains(&name));
+            ours.map(|line| Some(line.strip_prefix("id=")?.split(' ').next()?.to_owned())).collect()
+        };
+        // And the one that all small requests share.
+        let all = usize::try_from(LEAST)? + 1;
+        let there = || async { ids().filter(|ids| ids.len() == all) };
+        for _ in 0..2 {
+            let before = until("all connections are there", there).await?;
+            for id in &before {
+                stage.admin(&["CLIENT", "KILL", "ID", id])?;
+            }
+            let after = until("they are there again", there).await?;
+            assert!(after.iter().all(|id| !before.contains(id)), "{before:?} {after:?}");
+        }
+        works_again(&store).await
+    })
+}
+
 /// The number of a client that waits for replicas.
 fn waiting_client(stage: &Stage) -> Option<String> {
     let list = stage.admin(&["CLIENT", "LIST"]).ok()?.text();

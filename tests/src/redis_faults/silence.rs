@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use state_core::{ErrorKind, Outcome, StateBackend, StateBackendExt};
+use state_core::{ErrorKind, Outcome, StateBackend, StateBackendExt, WriteOp};
 use state_redis::{RedisBackend, RedisConfig};
+use tokio::time::Instant;
 
 use crate::proxy::{Ending, Fault};
 use crate::redis_stage::{Stage, fails, open, shared, until_so, works_again};
@@ -50,6 +51,50 @@ fn swallowed(stage: &Stage, fault: Fault) -> Result<(), Failed> {
         let read = within("the hole is left", reading).await???;
         assert_eq!(read.as_deref(), Some(b"1".as_slice()));
         works_again(&store).await
+    })
+}
+
+/// However many requests a call takes, it ends by its one deadline. What is not answered may have happened: only what was
+/// never sent has certainly not.
+pub(super) fn deadline(stage: &Stage) -> Result<(), Failed> {
+    const DEADLINE: Duration = Duration::from_millis(300);
+    /// A fraction of what several deadlines in a row would take.
+    const SOON: Duration = Duration::from_millis(900);
+    const WRITES: u16 = 1_000;
+    stage.keep_primary()?;
+    stage.run(async {
+        let mut config = stage.config()?;
+        config.call_timeout_ms = DEADLINE.as_millis().try_into()?;
+        let store = open(config).await?;
+        works_again(&store).await?;
+        let writes: Vec<_> =
+            (0..WRITES).map(|number| WriteOp::put(format!("w:{number}"), "1")).collect();
+        let counting = async || store.count("").await.map(drop);
+        for round in 0..5 {
+            stage.set(Fault::BlackHole);
+            let began = Instant::now();
+            let answer = match round {
+                0 => store.put("k", "2").await.map(drop),
+                1 => store.write_many(writes.clone()).await.and_then(|answers| {
+                    answers.into_iter().try_for_each(|answer| answer.map(drop))
+                }),
+                2 => {
+                    store.batch_get((0..WRITES).map(|number| format!("w:{number}"))).await.map(drop)
+                }
+                3 => counting().await,
+                _ => store.clear().await.map(drop),
+            };
+            let took = began.elapsed();
+            stage.set(Fault::Pass);
+            let error = answer.err().ok_or("it was answered out of the hole")?;
+            assert!(
+                matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable),
+                "{round}: {error}"
+            );
+            assert!(took < SOON, "{round}: not by its deadline but after {took:?}: {error}");
+            works_again(&store).await?;
+        }
+        Ok(())
     })
 }
 

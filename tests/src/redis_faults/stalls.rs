@@ -49,21 +49,23 @@ pub(super) fn paused_too_long(stage: &Stage) -> Result<(), Failed> {
 pub(super) fn frozen(stage: &Stage) -> Result<(), Failed> {
     stage.run(async {
         let store = open(stage.patient()?).await?;
-        store.put("n", "1").await?;
+        let name = stage.name_at_first()?;
+        store.put(name.clone(), "1").await?;
         let connections =
             |stage: &Stage| -> u64 { stage.counts().iter().map(|counts| counts.connections).sum() };
         for round in 2..5 {
             stage.servers.freeze(0)?;
             let before = connections(stage);
             let writing = tokio::spawn({
-                let store = shared(&store);
-                async move { store.put("n", round.to_string()).await }
+                let (store, name) = (shared(&store), name.clone());
+                async move { store.put(name, round.to_string()).await }
             });
             until_so("the supervisor has looked", || connections(stage) > before).await?;
             assert!(!writing.is_finished(), "a frozen server has answered");
             stage.servers.thaw(0)?;
             writing.await??;
-            assert_eq!(store.get("n").await?.ok_or("nothing is there")?, round.to_string());
+            let found = store.get(name.clone()).await?.ok_or("nothing is there")?;
+            assert_eq!(found, round.to_string());
         }
         works_again(&store).await
     })
@@ -76,9 +78,11 @@ pub(super) fn frozen_too_long(stage: &Stage) -> Result<(), Failed> {
         config.call_timeout_ms = 400;
         let store = open(config).await?;
         works_again(&store).await?;
+        let name = stage.name_at_first()?;
         stage.servers.freeze(0)?;
-        let written = fails(store.increment("n", 1).await, ErrorKind::Timeout, Outcome::Unknown);
-        let read = store.get("n").await;
+        let written = store.increment(name.clone(), 1).await;
+        let written = fails(written, ErrorKind::Timeout, Outcome::Unknown);
+        let read = store.get(name).await;
         stage.servers.thaw(0)?;
         written?;
         let error = read.err().ok_or("a frozen server has answered")?;

@@ -19,8 +19,6 @@ use crate::servers::Version;
 
 const GUIDE: &str = include_str!("../../../docs/guides/operating-redis.md");
 const EVENTS_MAX: u32 = 10;
-/// The first version with `WAITAOF`.
-const KNOWS_WAITAOF: Version = Version::new(7, 2, 0);
 
 async fn open_with(
     config: RedisConfig,
@@ -145,6 +143,18 @@ pub(super) fn partitioner(stage: &Stage) -> Result<(), Failed> {
         let error = without.err().ok_or("opened without the rule")?;
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(error.to_string().contains("partitioner"), "{error}");
+        // To read it takes the rule as well.
+        let all = RedisStore::connect_with(stage.patient()?).await?;
+        let reading = all.open_to_read(Namespace::new("placed")?).await;
+        assert_eq!(reading.err().map(|error| error.kind()), Some(ErrorKind::Invalid));
+        // Whoever only reads decides nothing, and sees what others have decided.
+        let new = Namespace::new("undecided")?;
+        assert_eq!(all.open_to_read(new.clone()).await?.get("k").await?, None);
+        let decided = all.open_with(new.clone(), logged()).await?;
+        decided.put("k", "v").await?;
+        let reading = all.open_to_read(new).await?;
+        assert_eq!(reading.get("k").await?.as_deref(), Some(b"v".as_slice()));
+        assert_eq!(reading.capabilities(), decided.capabilities());
         Ok(())
     })
 }
@@ -155,7 +165,7 @@ pub(super) fn documented_user(stage: &Stage) -> Result<(), Failed> {
     let mut words = vec!["ACL", "SETUSER", "state"];
     words.extend(line.split(' ').map(|word| if word == ">PASSWORD" { ">secret" } else { word }));
     // An older server refuses a user with a rule for a command that it does not know.
-    words.extend(Some("+waitaof").filter(|_| stage.servers.version() >= KNOWS_WAITAOF));
+    words.extend(Some("+waitaof").filter(|_| stage.servers.version() >= Version::KNOWS_WAITAOF));
     stage.admin(&words)?;
     stage.run(async {
         let mut config = stage.patient()?;

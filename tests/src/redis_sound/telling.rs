@@ -3,15 +3,18 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use libtest_mimic::Failed;
 use parking_lot::Mutex;
-use state_core::{ErrorKind, Namespace, StateBackend, StateBackendExt};
-use state_redis::{RedisConfig, RedisStore};
+use state_core::{
+    Acks, ErrorKind, Key, Namespace, PutOptions, StateBackend, StateBackendExt, Watch, WatchOptions,
+};
+use state_redis::{Delivery, RedisBackend, RedisConfig, RedisStore, SubscribeOptions};
 use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
-use crate::redis_stage::Stage;
+use crate::redis_stage::{PATIENCE, Stage};
 
 const PASSWORD: &str = "hunter2-of-the-user";
 const SENTINEL_PASSWORD: &str = "hunter2-of-the-sentinels";
@@ -70,6 +73,28 @@ fn first_elsewhere(stage: &Stage) -> Result<(), Failed> {
     called.map_err(|_| "the other thread panicked")?.map(drop)
 }
 
+/// What comes over a stream, soon.
+async fn heard<T>(next: impl Future<Output = Option<T>>) -> Result<T, Failed> {
+    let told = tokio::time::timeout(PATIENCE, next).await.map_err(|_| "nothing was heard")?;
+    Ok(told.ok_or("the stream has ended")?)
+}
+
+/// A connection of its own, those over which servers tell of changes and of messages, and what comes over them.
+async fn other_connections(store: &RedisStore, backend: &RedisBackend) -> Result<String, Failed> {
+    let acked = PutOptions::new().with_acks(Acks::Replicas(1));
+    let short = backend.put_opts(&Key::from("acked"), VALUE.into(), acked).await;
+    let short = short.err().ok_or("there is no replica")?;
+    assert_eq!(short.kind(), ErrorKind::Unacknowledged, "{short}");
+    let mut changes = backend.watch(WatchOptions::new("")).await?;
+    backend.put("watched", VALUE).await?;
+    let change = heard(changes.next()).await??;
+    let mut messages = store.subscribe(SubscribeOptions::channel("news")).await?;
+    store.publish("news", VALUE).await?;
+    let message = heard(messages.next()).await??;
+    assert!(matches!(&message, Delivery::Message { message, .. } if message == VALUE));
+    Ok(format!("{short} {short:?} {change:?}"))
+}
+
 /// A user with a password works, fails and is refused, while everything is kept that is told.
 pub(super) fn secrets(stage: &Stage) -> Result<(), Failed> {
     let told = Told::default();
@@ -86,7 +111,8 @@ pub(super) fn secrets(stage: &Stage) -> Result<(), Failed> {
         first_elsewhere(stage)?;
         runtime.block_on(async {
             let url = format!("redis://worker:{PASSWORD}@{address}");
-            let config = RedisConfig::from_url(&url)?;
+            let mut config = RedisConfig::from_url(&url)?;
+            config.acks_timeout_ms = 50;
             let mut shown = format!("{config:?} {config:#?} {}", serde_json::to_string(&config)?);
             let store = RedisStore::connect_with(config.clone()).await?;
             let backend = store.open(Namespace::new("telling")?).await?;
@@ -95,6 +121,7 @@ pub(super) fn secrets(stage: &Stage) -> Result<(), Failed> {
             assert!(backend.get("k").await?.is_some(), "it was written");
             let refused = backend.increment("k", 1).await.err().ok_or("no number")?;
             write!(shown, "{refused} {refused:?}")?;
+            write!(shown, "{}", other_connections(&store, &backend).await?)?;
             // Connections that end, and a login that is refused.
             stage.end_connections(crate::proxy::Ending::Reset);
             drop(backend.get("k").await);
@@ -124,6 +151,9 @@ pub(super) fn secrets(stage: &Stage) -> Result<(), Failed> {
     for text in [told.as_str(), &shown] {
         assert!(!text.contains(SECRET), "a password was told");
         assert!(!text.contains(VALUE), "a value was told");
+    }
+    for op in ["open", "watch", "subscribe", "publish"] {
+        assert!(told.contains(&format!("op=\"{op}\"")), "nothing was told of {op}");
     }
     for wanted in
         ["op=\"put\"", "op=\"increment\"", "outcome=ok", "outcome=not applied", "kind=\"denied\""]
