@@ -177,7 +177,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut parts = Vec::new();
     for setup in chosen {
         println!("\n== {}: {}", setup.name, setup.what);
-        let tally = (setup.run)(arguments)?;
+        // What cannot be run at all is a failed test, and keeps no other setup from being run.
+        let tally = (setup.run)(arguments).unwrap_or_else(|failure| {
+            println!("{failure}");
+            Tally::of_failure(format!("{}: {failure}", setup.name))
+        });
         parts.push((setup.name, tally.note()));
         total.add(tally);
     }

@@ -135,6 +135,18 @@ mod tests {
         assert_eq!(names.len(), all);
     }
 
+    /// So that who only runs the tests learns of it. What is generated takes a build, and is checked by `cargo xtask tidy`.
+    #[test]
+    fn this_repository_keeps_its_rules() {
+        let tree = Tree::read(&workspace::root()).unwrap();
+        let broken: Vec<String> = RULES
+            .iter()
+            .flat_map(|rule| (rule.check)(&tree).into_iter().map(move |it| (it, rule.name)))
+            .map(|(violation, rule)| format!("{violation} ({rule})"))
+            .collect();
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+    }
+
     #[test]
     fn an_empty_repository_has_no_documents_to_hold_the_law() {
         let complaints: Vec<_> =

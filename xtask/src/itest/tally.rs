@@ -59,6 +59,11 @@ impl Programs {
 }
 
 impl Tally {
+    /// One failed test, which stands for all that could not be run.
+    pub(crate) fn of_failure(what: String) -> Self {
+        Self { failed: 1, failures: vec![what], ..Self::default() }
+    }
+
     /// Takes in one line of cargo or of a libtest program: a total (`test result: …`), a test that failed, or a program
     /// that began or ended.
     pub(crate) fn see_test_line(&mut self, line: &str) {

@@ -47,22 +47,56 @@ fn is_row(content: &str) -> bool {
         && !content.starts_with("|---")
 }
 
-/// A function of this name, or a text that ends with it: the name of a trial, perhaps behind that of its family.
+/// A function of this name with an attribute that makes it a test, one that makes trials, or a trial of this name, perhaps
+/// behind that of its family.
 fn has_test(text: &str, name: &str) -> bool {
-    let begins = |before: &str| before.ends_with("fn ") || before.ends_with(['"', ':']);
-    let ends = |after: &str| after.starts_with(['(', '"']);
-    !name.is_empty()
-        && text.match_indices(name).any(|(start, found)| {
-            let (before, rest) = text.split_at(start);
-            begins(before) && rest.strip_prefix(found).is_some_and(ends)
-        })
+    let places = || text.match_indices(name).filter(|_| !name.is_empty());
+    places().any(|(start, found)| {
+        let (before, rest) = text.split_at(start);
+        let Some(after) = rest.strip_prefix(found) else { return false };
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        if line.trim_start().starts_with("//") {
+            return false;
+        }
+        let function = before.ends_with("fn ") && after.starts_with(['(', '<']);
+        let trial = before.ends_with(['"', ':']) && after.starts_with('"');
+        (function && (is_test(before) || makes_trials(after)))
+            || (trial && text.contains("libtest_mimic") && opens_a_name(line))
+    })
+}
+
+/// Whether the function that begins at the end of `before` has an attribute of a test.
+fn is_test(before: &str) -> bool {
+    let above = before.lines().rev().skip(1).map(str::trim);
+    let attributes = above.take_while(|line| line.starts_with("#[") || line.starts_with("///"));
+    attributes.into_iter().any(|line| {
+        let name = line.trim_start_matches("#[").split(['(', ']']).next().unwrap_or_default();
+        name == "test" || name.ends_with("::test")
+    })
+}
+
+/// Whether the signature that goes on with `after` is that of a function that makes trials.
+fn makes_trials(after: &str) -> bool {
+    after.split('{').next().is_some_and(|signature| signature.contains("-> Vec<Trial>"))
+}
+
+/// Whether a line goes on with the name of a trial: as the first item of a tuple or of a call, or as a name that is used below.
+fn opens_a_name(line: &str) -> bool {
+    let Some((before, family)) = line.rsplit_once('"') else { return false };
+    let is_family = family.chars().all(|each| each.is_alphanumeric() || "_:{}".contains(each));
+    let before = before.trim_end();
+    let names =
+        before.strip_suffix(" =").and_then(|before| before.trim_start().strip_prefix("let "));
+    is_family && (before.is_empty() || before.ends_with(['(', '[', ',']) || names.is_some())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TESTS: &str = "fn first() {}\nconst X: &str = \"family::second\";\n(\"third_one\", f);";
+    const TESTS: &str = "#[tokio::test(flavor = \"multi_thread\")]\n/// Says why.\nasync fn first() {}\n\
+                         fn helper() {}\nfn all() -> Vec<Trial> {}\nuse libtest_mimic::Trial;\n// (\"fifth\", f)\n\
+                         let name = \"family::second\";\n    (\"third_one\", f);\nconst X: &str = \"sixth\";\n";
 
     fn violations(page: &str) -> usize {
         check(&Tree::of(&[(PAGE, page), ("a/tests/t.rs", TESTS)])).len()
@@ -71,7 +105,7 @@ mod tests {
     #[test]
     fn tests_that_exist_are_fine() {
         let page = "| guarantee | held by |\n|---|---|\n| x | `a/tests/t.rs::first`, `a/tests/t.rs::second` |\n\
-                    | y | `a/tests/t.rs::third_one` |\n\nsee `Key::new` and `cargo x`\n";
+                    | y | `a/tests/t.rs::third_one`, `a/tests/t.rs::all` |\n\nsee `Key::new` and `cargo x`\n";
         assert_eq!(violations(page), 0);
     }
 
@@ -82,6 +116,13 @@ mod tests {
         // A part of a name is not the name.
         assert_eq!(violations("| x | `a/tests/t.rs::third` |\n"), 1);
         assert_eq!(violations("| x | `a/tests/t.rs::irst` |\n"), 1);
+    }
+
+    #[test]
+    fn what_is_no_test_does_not_count_as_one() {
+        for name in ["helper", "fifth", "sixth"] {
+            assert_eq!(violations(&format!("| x | `a/tests/t.rs::{name}` |\n")), 1, "{name}");
+        }
     }
 
     #[test]
