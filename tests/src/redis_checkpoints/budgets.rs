@@ -115,22 +115,13 @@ async fn costs(
         put_turn(&writer, THREAD, number, &mut list, &format!("turn {number} says this")).await?;
     }
     // Scripts are loaded, and connections made, before anything is counted.
-    let warm = open(store, namespace)?;
     let page = || ListCheckpoints::of(THREAD).with_limit(5);
-    warm.latest(THREAD).await?.ok_or("it is there")?;
-    warm.list_checkpoints(page()).await?;
     let pending = |task: &str| {
         let write = state_core::checkpoint::PendingWrite::new(task, 0, "c", payload("\"small\""));
         PutWrites::new(reference(THREAD, turns - 1), vec![write])
     };
     writer.put_writes(pending("warm")).await?;
-    for number in 0..30 {
-        let thread = format!("warm {number}");
-        let mut put = turn(&thread, 0, &mut "[]".to_owned(), "begin");
-        put.metadata = put.metadata.with("run_id", format!("warm {number}"));
-        writer.put_checkpoint(put).await?;
-        writer.delete_thread(thread).await?;
-    }
+    warm_up(&writer, &open(store, namespace)?, page()).await?;
 
     let wrote = trips(stage, writer.put_writes(pending("counted"))).await?;
     let get_known = trips(stage, writer.get_checkpoint(GetCheckpoint::latest(THREAD))).await?;
@@ -160,13 +151,13 @@ async fn costs(
     writer.latest(THREAD).await?.ok_or("it is there")?;
     writer.touch_thread(TouchThread::new(THREAD)).await?;
     let touch = trips(stage, writer.touch_thread(TouchThread::new(THREAD))).await?;
-    let mut runs = Vec::new();
-    for number in [turns + 2, turns + 3] {
+    let mut in_a_run = |number| {
         let mut next = turn(THREAD, number, &mut list, "in a run");
         next.metadata = next.metadata.with("run_id", "run");
-        runs.push(trips(stage, writer.put_checkpoint(next)).await?);
-    }
-    let [put_new_run, put_same_run] = runs[..] else { return Err("two puts".into()) };
+        trips(stage, writer.put_checkpoint(next))
+    };
+    let put_new_run = in_a_run(turns + 2).await?;
+    let put_same_run = in_a_run(turns + 3).await?;
     let made = || turn("made", 0, &mut "[]".to_owned(), "begin");
     let create = trips(stage, writer.put_checkpoint(made())).await?;
     let delete = trips(stage, writer.delete_thread("made")).await?;
@@ -188,6 +179,24 @@ async fn costs(
         delete,
         delete_absent,
     })
+}
+
+/// Has every kind of call made once, on all nodes.
+async fn warm_up(
+    writer: &Checkpoints<RedisThreads>,
+    reader: &Checkpoints<RedisThreads>,
+    page: ListCheckpoints,
+) -> Result<(), Failed> {
+    reader.latest(THREAD).await?.ok_or("it is there")?;
+    reader.list_checkpoints(page).await?;
+    for number in 0..30 {
+        let thread = format!("warm {number}");
+        let mut put = turn(&thread, 0, &mut "[]".to_owned(), "begin");
+        put.metadata = put.metadata.with("run_id", format!("warm {number}"));
+        writer.put_checkpoint(put).await?;
+        writer.delete_thread(thread).await?;
+    }
+    Ok(())
 }
 
 /// How many round trips a call has taken.

@@ -84,7 +84,7 @@ pub(super) fn same_keys(stage: &Stage) -> Result<(), Failed> {
                 let mut list = "[]".to_owned();
                 for number in 0..TURNS {
                     let mut put = turn(THREAD, number, &mut list, "says a few words");
-                    put.checkpoint = put.checkpoint.with_channel("notes", number as i64);
+                    put.checkpoint = put.checkpoint.with_channel("notes", i64::try_from(number)?);
                     let put = way(number, put);
                     one.put_checkpoint(put.clone()).await?;
                     let other = open(&store, &looked, &options)?;
@@ -117,16 +117,16 @@ fn dump(stage: &Stage, namespace: &str) -> Result<BTreeMap<String, Vec<Vec<u8>>>
     let history = stage.admin(&["HGETALL", &format!("{base}history")])?;
     let mut generation = Vec::new();
     for pair in history.items().chunks_exact(2) {
-        let (field, mut value) = (bytes(&pair[0]), bytes(&pair[1]));
+        let [field, value] = pair else { continue };
+        let (field, mut value) = (bytes(field), bytes(value));
         if field == b"head" {
-            generation = value[1..17].to_vec();
-            value[1..17].fill(0);
+            let named = value.get_mut(1..17).ok_or("a short head")?;
+            generation = named.to_vec();
+            named.fill(0);
             // When it was written last.
-            value[68..74].fill(0);
+            value.get_mut(68..74).ok_or("a short head")?.fill(0);
         }
-        dump.entry(String::from_utf8_lossy(&field).into_owned())
-            .or_insert_with(Vec::new)
-            .push(value);
+        dump.insert(String::from_utf8_lossy(&field).into_owned(), vec![value]);
     }
     for part in ["order", "writes"] {
         let members = stage.admin(&["ZRANGE", &format!("{base}{part}"), "0", "-1"])?;
@@ -216,18 +216,18 @@ pub(super) fn in_turns(stage: &Stage) -> Result<(), Failed> {
         let store = RedisStore::connect_with(stage.config()?).await?;
         let writers = [(); 2].map(|()| open(&store, "turns", &CheckpointOptions::new()));
         let [left, right] = writers;
-        let writers = [left?, right?];
+        let (left, right) = (left?, right?);
         let mut list = "[]".to_owned();
         for number in 0..60 {
             // Alone for a while, in turns, and reading before each put.
-            let writer = &writers[if number < 20 { 0 } else { number % 2 }];
+            let writer = if number < 20 || number % 2 == 0 { &left } else { &right };
             if number >= 40 {
                 let latest = writer.latest(THREAD).await?.ok_or("it is there")?;
                 assert_eq!(latest.checkpoint.id.as_str(), id(number - 1));
             }
             put_turn(writer, THREAD, number, &mut list, "says a few words").await?;
         }
-        for store in &writers {
+        for store in [&left, &right] {
             let page = store.list_checkpoints(ListCheckpoints::of(THREAD).with_limit(100)).await?;
             let ids: Vec<_> =
                 page.items.iter().map(|item| item.checkpoint.id.as_str().to_owned()).collect();
