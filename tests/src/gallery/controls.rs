@@ -4,7 +4,7 @@ use state_conformance::{Fixture, Suite};
 use state_core::{Acks, AcksReached, Capability, Error, ErrorKind, StateBackend, Written};
 use third_party_backend::MapStore;
 
-use super::hooks::Hooks;
+use super::hooks::{Hooks, RoleGiven};
 use super::{checkpoints, suite};
 
 /// The suites that must pass, by name: between them they keep every clause, as the kill matrix
@@ -18,6 +18,7 @@ pub fn controls() -> Vec<(&'static str, Suite)> {
     vec![
         ("honest", suite("honest", Hooks::default)),
         ("spanning", suite("spanning", spanning)),
+        ("one-by-one", suite("one-by-one", one_by_one)),
         ("replicated", suite("replicated", replicated)),
         ("synced", suite("synced", super::synced::synced)),
         ("modest", suite("modest", super::modest::modest)),
@@ -32,6 +33,15 @@ pub fn controls() -> Vec<(&'static str, Suite)> {
 /// Has transactions that span partitions.
 fn spanning() -> Hooks {
     Hooks::default().with_store(|store| store.cross_partition_transactions(true))
+}
+
+/// Has no transactions.
+fn one_by_one() -> Hooks {
+    Hooks::default()
+        .declaring(|_, honest| {
+            honest.without(Capability::Transact).without(Capability::CrossPartition)
+        })
+        .giving(|roles| roles.transact = RoleGiven::Nothing)
 }
 
 /// Has one replica, and says so.

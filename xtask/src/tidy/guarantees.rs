@@ -47,8 +47,8 @@ fn is_row(content: &str) -> bool {
         && !content.starts_with("|---")
 }
 
-/// A function of this name with an attribute that makes it a test, one that makes trials, or a trial of this name, perhaps
-/// behind that of its family.
+/// A function of this name with an attribute that makes it a test, one that makes trials, one that is a clause or a part of
+/// the crash tests, or a trial of this name, perhaps behind that of its family.
 fn has_test(text: &str, name: &str) -> bool {
     let places = || text.match_indices(name).filter(|_| !name.is_empty());
     places().any(|(start, found)| {
@@ -60,7 +60,7 @@ fn has_test(text: &str, name: &str) -> bool {
         }
         let function = before.ends_with("fn ") && after.starts_with(['(', '<']);
         let trial = before.ends_with(['"', ':']) && after.starts_with('"');
-        (function && (is_test(before) || makes_trials(after)))
+        (function && (is_test(before) || is_run(after)))
             || (trial && text.contains("libtest_mimic") && opens_a_name(line))
     })
 }
@@ -75,9 +75,14 @@ fn is_test(before: &str) -> bool {
     })
 }
 
-/// Whether the signature that goes on with `after` is that of a function that makes trials.
-fn makes_trials(after: &str) -> bool {
-    after.split('{').next().is_some_and(|signature| signature.contains("-> Vec<Trial>"))
+/// Whether the signature that goes on with `after` is that of a function that makes trials, of a clause, which takes its context
+/// alone, or of a part of the crash tests, which counts its checks.
+fn is_run(after: &str) -> bool {
+    let signature = after.split('{').next().unwrap_or_default();
+    let arguments = signature.trim_start_matches('(').trim_start();
+    signature.contains("-> Vec<Trial>")
+        || signature.trim_end() == "(cx: Context)"
+        || arguments.starts_with("checks: &Checks")
 }
 
 /// Whether a line goes on with the name of a trial: as the first item of a tuple or of a call, or as a name that is used below.
@@ -95,7 +100,8 @@ mod tests {
     use super::*;
 
     const TESTS: &str = "#[tokio::test(flavor = \"multi_thread\")]\n/// Says why.\nasync fn first() {}\n\
-                         fn helper() {}\nfn all() -> Vec<Trial> {}\nuse libtest_mimic::Trial;\n// (\"fifth\", f)\n\
+                         fn helper() {}\nfn all() -> Vec<Trial> {}\nfn clause(cx: Context) {}\nfn helper_of(cx: Context, more: u8) {}\n\
+                         fn part(\n    checks: &Checks,\n) {}\nuse libtest_mimic::Trial;\n// (\"fifth\", f)\n\
                          let name = \"family::second\";\n    (\"third_one\", f);\nconst X: &str = \"sixth\";\n";
 
     fn violations(page: &str) -> usize {
@@ -105,7 +111,8 @@ mod tests {
     #[test]
     fn tests_that_exist_are_fine() {
         let page = "| guarantee | held by |\n|---|---|\n| x | `a/tests/t.rs::first`, `a/tests/t.rs::second` |\n\
-                    | y | `a/tests/t.rs::third_one`, `a/tests/t.rs::all` |\n\nsee `Key::new` and `cargo x`\n";
+                    | y | `a/tests/t.rs::third_one`, `a/tests/t.rs::all` |\n\
+                    | z | `a/tests/t.rs::clause`, `a/tests/t.rs::part` |\n\nsee `Key::new` and `cargo x`\n";
         assert_eq!(violations(page), 0);
     }
 
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_no_test_does_not_count_as_one() {
-        for name in ["helper", "fifth", "sixth"] {
+        for name in ["helper", "helper_of", "fifth", "sixth"] {
             assert_eq!(violations(&format!("| x | `a/tests/t.rs::{name}` |\n")), 1, "{name}");
         }
     }
