@@ -68,9 +68,10 @@ impl Inner {
             && load.consistency == Consistency::Strong
             && load.id.is_none_or(|wanted| wanted == id)
             && self.memory.expects(thread, life, load.writes);
-        let Some(history) = self.keys_of(thread).into_iter().next().filter(|_| asks) else {
+        if !asks {
             return Ok(None);
-        };
+        }
+        let history = self.keys.history(thread);
         let mut fields = vec![Bytes::from_static(b"head")];
         if load.id.is_none() {
             let latest = [b"latest:", inner(load.namespace.as_str()).as_ref()].concat();

@@ -13,7 +13,8 @@ use super::{Buckets, base, escape_tag, unescape, until_brace};
 /// Over how many keys the index of threads is spread, and that of runs.
 pub(crate) const INDEXES: u16 = 16;
 /// What the keys of a thread hold.
-const PARTS: [&str; 4] = ["history", "order", "writes", "deleted"];
+const PARTS: [&str; 4] = [HISTORY, "order", "writes", "deleted"];
+const HISTORY: &str = "history";
 
 /// Builds the keys of the threads of one namespace.
 #[derive(Clone, Debug)]
@@ -35,6 +36,11 @@ impl ThreadKeys {
     /// The keys of a thread: history, order, writes, tombstone.
     pub(crate) fn of(&self, thread: &ThreadId) -> Vec<Bytes> {
         PARTS.map(|part| self.part(thread, part)).to_vec()
+    }
+
+    /// The first of them.
+    pub(crate) fn history(&self, thread: &ThreadId) -> Bytes {
+        self.part(thread, HISTORY)
     }
 
     /// The keys of a thread that a copy is staged under; the last is never used.

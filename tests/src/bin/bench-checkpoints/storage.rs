@@ -23,8 +23,6 @@ pub(crate) async fn figures(input: &Input) -> Outcome<Vec<Figure>> {
     let versioned = simple(input, Scheme::WholeChannels).await?;
     let file = in_a_file(input, FileStore::builder()).await?;
     let compacted = in_a_file(input, FileStore::builder().compact_on_close(true)).await?;
-    let empty = empty_file().await?;
-    say(format_args!("file: an empty one takes {empty} bytes"));
     let text = bytes(input.bytes);
     let figure = |case: &str, against: &str, this: f64, that: f64| {
         Figure::costs(case.to_owned(), UNIT, against, &[(this, that)])
@@ -36,7 +34,6 @@ pub(crate) async fn figures(input: &Input) -> Outcome<Vec<Figure>> {
         figure("file store, all steps, compacted", "the text alone", compacted, text)
             .with_goal(GOAL),
         figure("file store, all steps, as it comes", "the text alone", file, text).with_goal(GOAL),
-        figure("file store, as it comes, less an empty one", "the text alone", file - empty, text),
     ])
 }
 
@@ -78,16 +75,6 @@ async fn in_a_file(input: &Input, builder: FileStoreBuilder) -> Outcome<f64> {
     }
     say("file: every step was read back after opening again, and compared");
     Ok(size)
-}
-
-/// What a file takes that holds nothing yet.
-async fn empty_file() -> Outcome<f64> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("empty.db");
-    let store = FileStore::builder().open(&path).await?;
-    drop(Checkpoints::open(store.open(Namespace::default())?)?);
-    store.close().await?;
-    size(&path)
 }
 
 fn size(path: &Path) -> Outcome<f64> {

@@ -25,14 +25,13 @@ pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
     let conversation = turns(TURNS, TURN_BYTES);
     let ground = Ground::start(false)?;
     let grown = grown(&ground, &conversation).await?;
-    let (file, empty) = (in_a_file(&conversation).await?, in_a_file(&turns(0, 0)).await?);
+    let file = in_a_file(&conversation).await?;
     let limited = |case: &str, bytes: f64| {
         Figure::costs(case.to_owned(), "bytes", "the limit", &[(bytes, BYTES_MAX)])
     };
     let mut figures = vec![
         limited("Redis, 200 turns of 1 KB", grown).with_goal(1.0),
         limited("file store, 200 turns of 1 KB, as it comes", file).with_goal(1.0),
-        limited("file store, 200 turns of 1 KB, less an empty one", file - empty),
     ];
     let longest = if pace.quick { LONG.len() - 1 } else { LONG.len() };
     let mut curves = Vec::new();
