@@ -163,6 +163,17 @@ impl Stage {
         Err("the first server holds nothing".into())
     }
 
+    /// Makes another server the primary, and waits until it is.
+    pub(crate) async fn fail_over(&self) -> Result<(), Failed> {
+        let before = self.servers.primaries();
+        self.servers.failover()?;
+        until_so("there is another primary", || {
+            let now = self.servers.primaries();
+            now.len() == before.len() && now != before
+        })
+        .await
+    }
+
     /// Has the sentinels take a server that they do not reach for one that is there.
     pub(crate) fn keep_primary(&self) -> Result<(), Failed> {
         for sentinel in self.servers.sentinels() {

@@ -158,13 +158,7 @@ fn failed_over(stage: &Stage) -> Result<(), Failed> {
         let backend = stage.open().await?;
         let mut events = follow(&backend).await?;
         tells_again(&backend, &mut events).await?;
-        let before = stage.servers.primaries();
-        stage.servers.failover()?;
-        until_so("there is another primary", || {
-            let now = stage.servers.primaries();
-            now.len() == before.len() && now != before
-        })
-        .await?;
+        stage.fail_over().await?;
         gap(&mut events).await?;
         tells_again(&backend, &mut events).await
     })
@@ -187,13 +181,7 @@ fn log_failed_over(stage: &Stage) -> Result<(), Failed> {
                 break event.token;
             }
         };
-        let before = stage.servers.primaries();
-        stage.servers.failover()?;
-        until_so("there is another primary", || {
-            let now = stage.servers.primaries();
-            now.len() == before.len() && now != before
-        })
-        .await?;
+        stage.fail_over().await?;
         tells_again(&backend, &mut events).await?;
         let resumed = WatchOptions::default().with_start(WatchStart::After(token));
         let mut resumed = backend.as_watch().ok_or("no watches")?.watch(resumed).await?;

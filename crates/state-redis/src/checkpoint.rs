@@ -123,9 +123,6 @@ impl ThreadStore for RedisThreads {
 
     async fn append(&self, append: &Append) -> Result<Appended> {
         let appended = self.inner.append_checkpoint(append).await;
-        if let Some(run) = append.run.as_deref().filter(|_| append::refused(&appended)) {
-            self.inner.withdraw_run(&append.reference.thread, run).await?;
-        }
         self.clear_grown();
         appended
     }

@@ -18,7 +18,7 @@ pub(crate) use member::{MemberRange, after_member};
 pub(crate) use placement::{Buckets, Placement};
 #[cfg(feature = "checkpoint")]
 pub(crate) use threads::{
-    INDEXES, ThreadKeys, inner, place, read_inner, read_place, split, split_write,
+    INDEXES, ThreadKeys, inner, latest_field, place, read_inner, read_place, split, split_write,
 };
 
 /// What is stored under a key.

@@ -3,60 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
-use std::fmt::Write as _;
+#[expect(unreachable_pub, reason = "shared by tests")]
+mod log;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use log::Log;
 use state_core::{ClearOptions, Namespace, Outcome, StateBackend, StateBackendExt, WriteOp};
 use state_redis::{RedisBackend, RedisConfig, RedisStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
 
 const DEADLINE: Duration = Duration::from_millis(500);
 /// A machine may be slow; this is less than two deadlines in a row.
 const SOON: Duration = Duration::from_millis(980);
-
-/// Keeps what is logged at error level, and the names of spans.
-#[derive(Clone, Debug, Default)]
-struct Log {
-    errors: Arc<Mutex<Vec<String>>>,
-    spans: Arc<Mutex<Vec<String>>>,
-}
-
-struct Line<'a>(&'a mut String);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        write!(self.0, "{}={value:?} ", field.name()).unwrap();
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("state_redis")
-    }
-    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        let mut line = String::new();
-        attributes.record(&mut Line(&mut line));
-        self.spans.lock().unwrap().push(line);
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() == Level::ERROR {
-            let mut line = String::new();
-            event.record(&mut Line(&mut line));
-            self.errors.lock().unwrap().push(line);
-        }
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// Serves one connection until it is to swallow whatever comes.
 async fn serve(mut stream: TcpStream, swallows: Arc<AtomicBool>) {
@@ -143,13 +106,13 @@ impl Hole {
 
     /// Makes a call, which must fail by its deadline and be told once.
     async fn call<T>(&self, op: &str, call: impl Future<Output = state_core::Result<T>>) {
-        self.log.errors.lock().unwrap().clear();
+        self.log.clear();
         let began = Instant::now();
         let failed = call.await.is_err();
         let took = began.elapsed();
         assert!(failed, "{op}: it was answered");
         assert!(took < SOON, "{op}: after {took:?}");
-        let errors = self.log.errors.lock().unwrap();
+        let errors = self.log.errors();
         assert_eq!(errors.len(), 1, "{op}: {errors:?}");
         let line = errors.concat();
         assert!(line.contains("Redis connection failed after") && line.contains(op), "{line}");
@@ -188,8 +151,7 @@ impl Hole {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_has_one_deadline_and_one_line_in_the_log() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::install();
     // One try takes all the time that there is, or there is time for many and for what comes behind them.
     Hole::open(log.clone(), |_| ()).await.all_calls().await;
     let hasty = |config: &mut RedisConfig| {
@@ -202,7 +164,7 @@ async fn a_call_has_one_deadline_and_one_line_in_the_log() {
     let hole = Hole::open(log.clone(), hasty).await;
     hole.all_calls().await;
     hole.call("publish", hole.store.publish("channel", "message")).await;
-    let spans = log.spans.lock().unwrap().join("\n");
+    let spans = log.spans().join("\n");
     for op in ["open", "publish", "put", "write_many"] {
         assert!(spans.contains(&format!("op=\"{op}\"")), "no span for {op}: {spans}");
     }

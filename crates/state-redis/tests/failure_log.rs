@@ -3,45 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+#[expect(dead_code, unreachable_pub, reason = "shared by tests that look at other parts")]
+mod log;
 
+use log::Log;
 use state_core::{ErrorKind, Outcome};
 use state_redis::{RedisConfig, RedisStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span};
-
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String)>>>);
-
-struct Line<'a>(&'a mut String);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        write!(self.0, "{}={value:?} ", field.name()).unwrap();
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("state_redis")
-    }
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut line = String::new();
-        event.record(&mut Line(&mut line));
-        self.0.lock().unwrap().push((*event.metadata().level(), line));
-    }
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// A server that answers whatever arrives with an error whose text must not be repeated.
 async fn loading() -> u16 {
@@ -65,17 +34,14 @@ async fn loading() -> u16 {
 
 #[tokio::test]
 async fn the_last_failure_is_logged_once_with_the_operation_and_nothing_secret() {
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::install();
     let port = loading().await;
     let config = RedisConfig::from_url(&format!("redis://me:hunter2@127.0.0.1:{port}")).unwrap();
     let error = RedisStore::connect_with(config).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert_eq!(error.outcome(), Outcome::NotApplied);
     assert_eq!(error.attempts(), 4);
-    let lines = log.0.lock().unwrap();
-    let errors: Vec<&String> =
-        lines.iter().filter(|(level, _)| *level == Level::ERROR).map(|(_, line)| line).collect();
+    let (lines, errors) = (log.events(), log.errors());
     assert_eq!(errors.len(), 1, "{lines:?}");
     assert!(errors[0].contains("Redis connection failed after 3 retries"), "{errors:?}");
     assert!(errors[0].contains("op=\"connect\"") && errors[0].contains("attempts=4"), "{errors:?}");

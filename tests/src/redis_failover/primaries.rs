@@ -22,13 +22,7 @@ pub(super) fn orderly(stage: &Stage) -> Result<(), Failed> {
         let store = open(stage.config()?).await?;
         let mut load = Load::begin(&store, acks(stage));
         load.goes_on(ENOUGH).await?;
-        let before = stage.servers.primaries();
-        stage.servers.failover()?;
-        until_so("there is another primary", || {
-            let now = stage.servers.primaries();
-            now.len() == before.len() && now != before
-        })
-        .await?;
+        stage.fail_over().await?;
         stage.servers.wait_until_settled()?;
         finish(&store, &mut load).await
     })

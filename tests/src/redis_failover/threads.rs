@@ -98,13 +98,7 @@ pub(super) fn acknowledged(stage: &Stage) -> Result<(), Failed> {
         for number in 0..STEPS {
             put(number).await?;
         }
-        let before = stage.servers.primaries();
-        stage.servers.failover()?;
-        until_so("there is another primary", || {
-            let now = stage.servers.primaries();
-            now.len() == 1 && now != before
-        })
-        .await?;
+        stage.fail_over().await?;
         for number in STEPS..2 * STEPS {
             put(number).await?;
         }

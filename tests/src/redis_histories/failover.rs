@@ -75,13 +75,7 @@ async fn record(
         until_so("calls are answered", move || now() >= enough || ended())
     };
     go_on().await?;
-    let before = stage.servers.primaries();
-    stage.servers.failover()?;
-    until_so("there is another primary", || {
-        let now = stage.servers.primaries();
-        now.len() == 1 && now != before
-    })
-    .await?;
+    stage.fail_over().await?;
     stage.servers.wait_until_settled()?;
     go_on().await?;
     stop.store(true, Ordering::SeqCst);

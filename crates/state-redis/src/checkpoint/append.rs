@@ -27,18 +27,19 @@ impl Inner {
         }
         let done = self.try_append(append, &mut announced).await;
         if refused(&done) {
-            self.withdraw(thread, &announced).await?;
+            self.withdraw(thread, append.run.as_ref(), &announced).await?;
         }
         done
     }
 
     async fn announce_new(&self, append: &Append) -> Result<Announced> {
         let thread = &append.reference.thread;
-        let announced = self.announce(thread, false).await?;
+        let mut announced = self.announce(thread, false).await?;
         if announced.written
             && let Some(run) = &append.run
         {
             self.index_run(thread, run).await?;
+            announced.run = true;
         }
         Ok(announced)
     }
@@ -51,11 +52,12 @@ impl Inner {
         if let (Some(run), Some(basis)) = (run, append.basis) {
             if !self.memory.has_run(basis.generation, run) {
                 self.index_run(thread, run).await?;
+                announced.run = true;
             }
             indexed = Some(basis.generation);
         }
         let before = self.memory.take_known(thread);
-        if let Some(known) = before.clone()
+        if let Some(known) = &before
             && let Some(appended) = self.append_known(append, known, wait).await?
         {
             return Ok(appended);
@@ -75,6 +77,7 @@ impl Inner {
                 Word::Unindexed => {
                     if let Some(run) = run {
                         self.index_run(thread, run).await?;
+                        announced.run = true;
                     }
                     indexed = Some(read_generation(&answer.text()?)?);
                 }
@@ -137,7 +140,7 @@ impl Inner {
     async fn append_known(
         &self,
         append: &Append,
-        known: Known,
+        known: &Known,
         wait: Option<Wait>,
     ) -> Result<Option<Appended>> {
         let thread = &append.reference.thread;

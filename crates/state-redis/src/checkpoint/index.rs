@@ -25,11 +25,13 @@ pub(super) const PAGE: usize = 1_000;
 /// An entry of an index: thread and time.
 pub(super) type Entry = (ThreadId, String);
 
-/// What was written to the index of threads before a thread is made.
+/// What was written to the indexes before a thread is made.
 #[derive(Debug, Default)]
 pub(super) struct Announced {
-    /// Whether there was no entry, or it has been written anew.
+    /// Whether there was no entry in the index of threads, or it has been written anew.
     pub(super) written: bool,
+    /// Whether the entry of its run was written.
+    pub(super) run: bool,
     at: String,
 }
 
@@ -43,25 +45,41 @@ impl Inner {
         if answer.word != Word::Ok {
             return Ok(Announced::default());
         }
-        let announced = Announced { written: true, at: answer.text()? };
+        let announced = Announced { written: true, run: false, at: answer.text()? };
         if answer.item()?.as_ref() == b"1" {
             self.memory.keep_grown(Grown::Threads(index));
         }
         Ok(announced)
     }
 
-    /// Takes the entry back of a thread that was not made.
-    pub(super) async fn withdraw(&self, thread: &ThreadId, announced: &Announced) -> Result<()> {
-        if !announced.written {
-            return Ok(());
-        }
+    /// Takes back what was written for a thread that was not made.
+    pub(super) async fn withdraw(
+        &self,
+        thread: &ThreadId,
+        run: Option<&Arc<str>>,
+        announced: &Announced,
+    ) -> Result<()> {
+        let run = run.filter(|_| announced.run);
         // It may have been refused because somebody else has made the thread.
-        let looked = self.look(thread, 0, Bytes::new(), Role::Primary).await?;
-        if matches!(looked, Looked::There(_)) {
+        if (!announced.written && run.is_none()) || self.is_there(thread).await? {
             return Ok(());
         }
-        let index = self.keys.index(self.keys.index_of(thread));
-        self.remove_entries(index, &[(thread.clone(), announced.at.clone())]).await
+        if announced.written {
+            let index = self.keys.index(self.keys.index_of(thread));
+            self.remove_entries(index, &[(thread.clone(), announced.at.clone())]).await?;
+        }
+        let Some(run) = run else { return Ok(()) };
+        // Whoever makes the thread writes its entry once more, and that is another entry.
+        let entries = self.run_entries(thread, &[run.as_ref().to_owned()]).await?;
+        if entries.is_empty() || self.is_there(thread).await? {
+            return Ok(());
+        }
+        self.remove_run_entries(&entries).await
+    }
+
+    async fn is_there(&self, thread: &ThreadId) -> Result<bool> {
+        let looked = self.look(thread, 0, Bytes::new(), Role::Primary).await?;
+        Ok(matches!(looked, Looked::There(_)))
     }
 
     /// Writes a thread that is about to be made, or was made just now, into all indexes.
@@ -74,7 +92,7 @@ impl Inner {
             None => self.announce(thread, true).await,
             Some(run) => {
                 let both = try_join(self.announce(thread, true), self.index_run(thread, run));
-                Ok(both.await?.0)
+                Ok(Announced { run: true, ..both.await?.0 })
             }
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::ask::{count, fence_arg, generation_text};
 use super::head::Head;
 use super::sweep::BLOCK_ITEMS;
-use crate::keys::{inner, place};
+use crate::keys::{inner, latest_field, place};
 
 /// The field that takes small pieces of the end of the log.
 const RECENT: &str = "recent";
@@ -84,16 +84,16 @@ pub(super) struct Next {
 
 impl Known {
     /// The next checkpoint with a lifetime as scripts take it; `None` where a script has to look.
-    pub(super) fn next(self, append: &Append, lifetime: &[u8], now: Instant) -> Option<Next> {
+    pub(super) fn next(&self, append: &Append, lifetime: &[u8], now: Instant) -> Option<Next> {
         let before = self.head;
-        let mut writer = self.writer?;
+        let writer = self.writer.as_ref()?;
         let reference = &append.reference;
         let (namespace, id) = (&reference.namespace, &reference.id);
         let latest = writer.latest_of(namespace)?;
         let run_is_known = append.run.is_none() || append.run == writer.run;
         if append.basis != Some(before.life())
             || id <= latest
-            || !owns(&writer, append, latest)
+            || !owns(writer, append, latest)
             || !run_is_known
             || !append.content.frames.is_empty()
         {
@@ -105,7 +105,7 @@ impl Known {
             segment: u64::from(before.tail),
             offset: u64::from(before.tail_bytes),
         };
-        let (mut head, mut rows) = (before, Rows::default());
+        let (mut head, mut writer, mut rows) = (before, writer.clone(), Rows::default());
         rows.take_content(&mut head, &mut writer, &append.content.raw)?;
         rows.take_versions(&mut head, append, bases)?;
         let name = Bytes::from([b"c", place(namespace, id).as_ref()].concat());
@@ -125,8 +125,8 @@ impl Known {
             vec![before.write().into(), told.into(), checked.into(), count(rows.0.len())];
         args.extend(rows.0.iter().map(|(name, _)| Bytes::copy_from_slice(name.as_bytes())));
         args.extend(rows.0.into_iter().map(|(_, added)| added.freeze()));
-        let latest = [b"latest:", inner(namespace.as_str()).as_ref()].concat();
-        args.extend([head.write().into(), name, row, latest.into(), inner(id.as_str())]);
+        let latest = latest_field(namespace);
+        args.extend([head.write().into(), name, row, latest, inner(id.as_str())]);
         writer.set_latest(namespace, id.clone());
         let known = Self { head, writer: Some(writer) };
         Some(Next { args, known, appended: Appended::Put { life: before.life(), bases } })

@@ -11,7 +11,7 @@ use super::head::Head;
 use super::known::Known;
 use super::scripts::{LOAD, Word, damaged, list};
 use crate::backend::role;
-use crate::keys::{inner, read_inner};
+use crate::keys::{inner, latest_field, read_inner};
 use crate::scripts::{bytes, unlike};
 
 impl Inner {
@@ -74,8 +74,7 @@ impl Inner {
         let history = self.keys.history(thread);
         let mut fields = vec![Bytes::from_static(b"head")];
         if load.id.is_none() {
-            let latest = [b"latest:", inner(load.namespace.as_str()).as_ref()].concat();
-            fields.push(latest.into());
+            fields.push(latest_field(load.namespace));
         }
         let found = self.command("HMGET", &history, &fields).await?;
         let mut found = list(found)?.into_iter();

@@ -11,11 +11,9 @@ use state_core::{Error, Result};
 
 use super::Inner;
 use super::ask::Ask;
-use super::delete::Looked;
 use super::gone::Grown;
 use super::index::PAGE;
 use super::scripts::{RUN_WRITE, list};
-use crate::client::Role;
 use crate::keys::{inner, read_inner, split};
 use crate::scripts::{bytes, number};
 
@@ -58,24 +56,6 @@ impl Inner {
             self.memory.keep_grown(Grown::Runs(index));
         }
         Ok(())
-    }
-
-    /// Takes the entry back of a run whose put has not made its thread. Where the thread is there,
-    /// somebody else may have written the entry, who is about to put.
-    pub(super) async fn withdraw_run(&self, thread: &ThreadId, run: &str) -> Result<()> {
-        let there = async || {
-            let looked = self.look(thread, 0, Bytes::new(), Role::Primary).await?;
-            Ok::<_, Error>(matches!(looked, Looked::There(_)))
-        };
-        if there().await? {
-            return Ok(());
-        }
-        // Whoever makes the thread writes its entry once more, and that is another entry.
-        let entries = self.run_entries(thread, &[run.to_owned()]).await?;
-        if entries.is_empty() || there().await? {
-            return Ok(());
-        }
-        self.remove_run_entries(&entries).await
     }
 
     /// The entries of a thread in the indexes of its runs.

@@ -142,6 +142,11 @@ pub(crate) fn place(namespace: &CheckpointNamespace, id: &CheckpointId) -> Bytes
     [inner(id.as_str()).as_ref(), &[0], inner(namespace.as_str()).as_ref()].concat().into()
 }
 
+/// The field of a history that names the latest checkpoint of a namespace.
+pub(crate) fn latest_field(namespace: &CheckpointNamespace) -> Bytes {
+    [b"latest:", inner(namespace.as_str()).as_ref()].concat().into()
+}
+
 /// The checkpoint at a place.
 pub(crate) fn read_place(place: &[u8]) -> Option<(CheckpointNamespace, CheckpointId)> {
     let (id, namespace) = split(place)?;
