@@ -15,14 +15,17 @@ use std::time::Duration;
 
 use state_core::{ErrorKind, Result, SystemClock};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 pub(crate) use acknowledge::Offers;
 pub(crate) use dedicated::{Dedicated, Speaker};
 pub(crate) use request::{
-    Answered, Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Tally, Target, Wait,
+    Answered, Body, Lane, NodeId, Repeat, Reply, Request, Role, ScriptCall, Tally, Target, Time,
+    Wait,
 };
 pub(crate) use script::Script;
 
+use crate::command::Command;
 use crate::config::RedisConfig;
 use crate::connect::Trouble;
 use crate::errors::{Failure, Fault};
@@ -32,6 +35,9 @@ use crate::retry::Retry;
 use crate::server_info::{NodeInfo, ServerInfo};
 use crate::topology::{Routes, Topology, slot_of};
 use crate::watch::Hubs;
+
+/// Longer than any call takes, and short enough to be added to a clock.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// The connections to all nodes of one store. Clones share them.
 #[derive(Clone)]
@@ -82,14 +88,15 @@ impl Client {
         }
     }
 
-    /// The deadline, by the monotonic clock, of a call that begins now.
-    pub(crate) fn deadline(&self) -> Duration {
-        self.shared.retry.deadline()
+    /// The deadline of a call that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.time().deadline
     }
 
-    /// Whether a deadline has passed.
-    pub(crate) fn is_past(&self, deadline: Duration) -> bool {
-        self.shared.retry.is_past(deadline)
+    /// The time of a request that is a call of its own.
+    fn time(&self) -> Time {
+        let now = Instant::now();
+        Time { now, deadline: now + self.config().call_timeout().min(FOR_EVER) }
     }
 
     /// The primaries, in a stable order.
@@ -101,10 +108,10 @@ impl Client {
     ///
     /// # Errors
     /// `Denied`; a node that cannot be reached is told in the answer.
-    pub(crate) async fn server_info(&self, deadline: Duration) -> Result<ServerInfo> {
+    pub(crate) async fn server_info(&self, deadline: Instant) -> Result<ServerInfo> {
         let routes = self.shared.topology.routes();
         let asked = routes.nodes().map(|node| async {
-            let body = Body::Command(redis::cmd("INFO"));
+            let body = Body::Command(Command::new("INFO"));
             let request = Request::new("server_info", Target::Node(node.id().clone()), body);
             let request = request.with_repeat(Repeat::Safe).with_deadline(deadline);
             (node.id().as_str(), self.send(request).await)

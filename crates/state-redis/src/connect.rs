@@ -16,7 +16,7 @@ mod wire;
 
 use std::time::Duration;
 
-pub(crate) use connection::{Connection, Ended, UNLIMITED};
+pub(crate) use connection::{Begun, Connection, Ended, UNLIMITED};
 pub(crate) use connector::{Connector, Purpose};
 pub(crate) use exclusive::{Exclusive, ExclusivePools};
 pub(crate) use lane::Lane;

@@ -1,7 +1,6 @@
 //! The driver's own header of a stored entry, and the versions in it.
 
 use std::cell::RefCell;
-use std::io::Write;
 
 use bytes::{Buf, Bytes};
 use state_core::{Error, ErrorKind, Result, Version};
@@ -22,20 +21,13 @@ impl Framed<'_> {
     pub(crate) fn len(&self) -> usize {
         HEADER_BYTES + self.1.len()
     }
-}
 
-impl redis::ToRedisArgs for Framed<'_> {
-    fn write_redis_args<W: ?Sized + redis::RedisWrite>(&self, out: &mut W) {
+    /// What is stored, in pieces.
+    pub(crate) fn pieces(&self) -> [&[u8]; 3] {
         let Self(version, value) = self;
-        let mut arg = out.writer_for_next_arg();
-        for part in [MAGIC.as_slice(), version.as_bytes(), value] {
-            // A buffer takes everything.
-            drop(arg.write_all(part));
-        }
+        [&MAGIC, version.as_bytes(), value]
     }
 }
-
-impl redis::ToSingleRedisArg for Framed<'_> {}
 
 /// The header of a frame, for scripts that put the value behind it.
 pub(crate) fn header(version: Version) -> Bytes {
@@ -116,16 +108,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::command::Command;
 
     #[test]
     fn a_frame_comes_back_and_anything_else_is_refused() {
         let version = new_version().unwrap();
-        let mut command = redis::cmd("SET");
-        command.arg("k").arg(Framed(version, b"value"));
-        let Some(redis::Arg::Simple(frame)) = command.args_iter().nth(2) else {
-            panic!("no third argument")
-        };
-        let frame = Bytes::copy_from_slice(frame);
+        let mut command = Command::new("SET");
+        command.arg("k").arg(&Framed(version, b"value"));
+        let frame = Bytes::copy_from_slice(command.parts().nth(2).unwrap());
         assert!(frame.starts_with(&header(version)));
         assert_eq!(open(frame.clone()).unwrap(), (version, Bytes::from_static(b"value")));
         for length in 0..HEADER_BYTES {

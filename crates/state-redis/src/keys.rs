@@ -172,21 +172,21 @@ impl KeySpace {
         let size = self.base.len() + 4 + tag.map_or(1, Bytes::len);
         let size = size + partition.map_or(0, |partition| partition.len() + 1);
         // Just as many, unless something is escaped: bytes with room to spare cost one allocation more.
-        let mut built = BytesMut::with_capacity(size + id.len() + name.len());
-        built.put_slice(&self.base);
-        built.put_slice(&[kind.letter(key.partition().is_some()), b':', b'{']);
+        let mut built = Vec::with_capacity(size + id.len() + name.len());
+        built.extend_from_slice(&self.base);
+        built.extend_from_slice(&[kind.letter(key.partition().is_some()), b':', b'{']);
         match tag {
             Some(tag) => escape_tag(tag, &mut built),
-            None => built.put_u8(b'%'),
+            None => built.push(b'%'),
         }
-        built.put_u8(b'}');
+        built.push(b'}');
         if let Some(partition) = partition {
             escape_tag(partition, &mut built);
-            built.put_u8(b'}');
+            built.push(b'}');
         }
-        built.put_slice(id);
-        built.put_slice(name);
-        built.freeze()
+        built.extend_from_slice(id);
+        built.extend_from_slice(name);
+        built.into()
     }
 
     /// The key that an entry or hash is stored under; `None` for keys of others.
@@ -277,7 +277,7 @@ pub(crate) fn escape_strict(bytes: &[u8], out: &mut BytesMut) {
 }
 
 /// Escapes only what would end the tag or be taken for an escape.
-fn escape_tag(bytes: &[u8], out: &mut BytesMut) {
+fn escape_tag(bytes: &[u8], out: &mut impl BufMut) {
     if !bytes.iter().any(|byte| matches!(byte, b'%' | b'{' | b'}')) {
         return out.put_slice(bytes);
     }
@@ -305,7 +305,7 @@ fn until_brace(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..end)?, bytes.get(end + 1..)?))
 }
 
-fn escaped(byte: u8, out: &mut BytesMut) {
+fn escaped(byte: u8, out: &mut impl BufMut) {
     out.put_slice(format!("%{byte:02X}").as_bytes());
 }
 

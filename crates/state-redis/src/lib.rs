@@ -4,6 +4,7 @@ mod backend;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;
 mod client;
+mod command;
 mod config;
 mod connect;
 mod errors;

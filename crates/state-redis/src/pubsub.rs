@@ -26,6 +26,7 @@ pub(crate) use hub::{Hubs, subscribe};
 pub use options::{Delivery, SubscribeOptions};
 
 use crate::client::{Body, Client, Repeat, Reply, Request, Target};
+use crate::command::Command;
 use crate::scripts::{integer, unlike};
 use crate::topology::slot_of;
 
@@ -43,7 +44,7 @@ pub(crate) async fn publish(
         let message = format!("the message has more than {message_bytes_max} bytes");
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
-    let mut command = redis::cmd("PUBLISH");
+    let mut command = Command::new("PUBLISH");
     command.arg(channel).arg(message.as_ref());
     // Any node takes it; what goes to one channel goes to one node, so that it stays in order.
     let target = Target::Slot(slot_of(channel));

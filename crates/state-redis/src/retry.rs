@@ -121,27 +121,18 @@ impl Retry {
 
     /// Begins a call, whose deadline runs from now.
     pub(crate) fn call(&self, op: &'static str, repeat: Repeat) -> Call<'_> {
-        self.call_until(op, repeat, self.deadline())
+        self.count();
+        self.call_within(op, repeat, self.call_timeout)
     }
 
-    /// The deadline, by the monotonic clock, of what begins now.
-    pub(crate) fn deadline(&self) -> Duration {
-        self.clock.monotonic().saturating_add(self.call_timeout)
-    }
-
-    /// Whether `deadline` has passed.
-    pub(crate) fn is_past(&self, deadline: Duration) -> bool {
-        self.clock.monotonic() >= deadline
-    }
-
-    /// Begins a call that ends at `deadline`.
-    pub(crate) fn call_until(
-        &self,
-        op: &'static str,
-        repeat: Repeat,
-        deadline: Duration,
-    ) -> Call<'_> {
+    /// Counts a call: the budget for repetitions grows with their number.
+    pub(crate) fn count(&self) {
         self.budget.deposit();
+    }
+
+    /// A call that was counted, and that ends after `left`.
+    pub(crate) fn call_within(&self, op: &'static str, repeat: Repeat, left: Duration) -> Call<'_> {
+        let deadline = self.clock.monotonic().saturating_add(left);
         Call {
             retry: self,
             op,

@@ -60,7 +60,7 @@ impl RedisStore {
         let started = Instant::now();
         let client = Client::connect(&config).await?;
         // Connecting has taken a part of the time of this call.
-        let deadline = client.deadline().saturating_sub(started.elapsed());
+        let deadline = client.deadline() - started.elapsed();
         let offers = client.offers(deadline).await?;
         Ok(Self { client, config: Arc::new(config), offers })
     }

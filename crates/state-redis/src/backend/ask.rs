@@ -1,7 +1,7 @@
 //! Asking the client: requests as the driver methods need them.
 
 use bytes::Bytes;
-use redis::{Cmd, Value};
+use redis::Value;
 use state_core::{
     Acks, AcksReached, Capability, Consistency, Error, ErrorKind, Fence, Key, OpId, Resend, Result,
 };
@@ -11,6 +11,7 @@ use super::op::Op;
 use crate::client::{
     Answered, Body, Lane, Repeat, Reply, Request, Role, Script, ScriptCall, Tally, Target, Wait,
 };
+use crate::command::Command;
 use crate::retry::effect::Effect;
 use crate::scripts::{Answer, unlike};
 
@@ -23,7 +24,7 @@ pub(super) struct Ask {
 
 /// What is sent for one key: a plain command, or a script.
 pub(super) enum What {
-    Command(Cmd),
+    Command(Command),
     Script(ScriptCall),
 }
 
@@ -31,7 +32,7 @@ impl What {
     /// About how much of a write it takes.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Command(command) => bytes_of(command),
+            Self::Command(command) => command.payload_bytes(),
             Self::Script(call) => call.keys.iter().chain(&call.args).map(Bytes::len).sum(),
         }
     }
@@ -100,7 +101,7 @@ impl Inner {
     /// Sends a request, and counts what was sent for it.
     pub(super) async fn send(&self, op: &Op, request: Request) -> Result<Answered> {
         let mut tally = Tally::default();
-        let request = request.with_deadline(op.deadline());
+        let request = request.with_time(op.time());
         let answered = self.client.call_quietly(request, &mut tally).await;
         self.counters.sent(op.kind(), tally);
         if let Some(gave_up) = tally.gave_up {
@@ -119,7 +120,7 @@ impl Inner {
         op: &Op,
         key: &[u8],
         role: Role,
-        command: Cmd,
+        command: Command,
     ) -> Result<Value> {
         Ok(self.command_as(op, key, role, How::read(), command).await?.0)
     }
@@ -130,7 +131,7 @@ impl Inner {
         op: &Op,
         key: &[u8],
         how: How,
-        command: Cmd,
+        command: Command,
     ) -> Result<(Value, Receipt)> {
         self.command_as(op, key, Role::Primary, how, command).await
     }
@@ -141,9 +142,9 @@ impl Inner {
         key: &[u8],
         role: Role,
         how: How,
-        command: Cmd,
+        command: Command,
     ) -> Result<(Value, Receipt)> {
-        let (lane, target) = (self.lane(key, bytes_of(&command)), self.client.target(key));
+        let (lane, target) = (self.lane(key, command.payload_bytes()), self.client.target(key));
         let body = Body::Command(command);
         let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
@@ -156,7 +157,7 @@ impl Inner {
         let bytes = args.iter().map(Bytes::len).sum();
         let lane = keys.first().map_or(Lane::Point, |key| self.lane(key, bytes));
         let target = keys.first().map_or(Target::Any, |key| self.client.target(key));
-        let body = Body::Script { script, keys, args };
+        let body = Body::script(script, &keys, &args);
         let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
         let request = request.with_repeat(how.repeat).with_wait(how.wait);
         let (value, receipt) = alone(self.send(op, request).await?)?;
@@ -253,12 +254,6 @@ pub(crate) fn acknowledged(wait: Option<Wait>, reached: AcksReached) -> Result<A
         }
     };
     Err(Error::new(ErrorKind::Unacknowledged, message))
-}
-
-/// The bytes of all arguments of a command.
-fn bytes_of(command: &Cmd) -> usize {
-    let size = |arg| if let redis::Arg::Simple(bytes) = arg { <[u8]>::len(bytes) } else { 0 };
-    command.args_iter().map(size).sum()
 }
 
 /// The answer to a request of one command.

@@ -6,7 +6,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
-use redis::{Cmd, Value};
+use redis::Value;
 use state_core::{
     Entry, Error, GetOptions, Key, Meta, Operation, Outcome, Result, Version, WriteOp, WriteOutcome,
 };
@@ -19,6 +19,7 @@ use super::point::{
     read_plain,
 };
 use crate::client::{Answered, Body, Lane, NodeId, Repeat, Request, Role, Wait};
+use crate::command::Command;
 use crate::keys::Kind;
 use crate::scripts::{Answer, unlike};
 use crate::topology::slot_of;
@@ -44,7 +45,7 @@ pub(super) struct Item<T> {
 
 impl<T> Item<T> {
     /// A command to the node of `stored` that may be sent twice.
-    pub(super) fn command(stored: Bytes, command: Cmd, read: T) -> Self {
+    pub(super) fn command(stored: Bytes, command: Command, read: T) -> Self {
         Self::new(0, stored, What::Command(command), How::read(), read)
     }
 

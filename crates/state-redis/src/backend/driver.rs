@@ -28,10 +28,9 @@ impl RedisBackend {
         work: impl Future<Output = Result<T>> + Send,
         call: impl FnOnce(&T) -> Call + Send,
     ) -> Result<T> {
-        let started = tokio::time::Instant::now();
         let result = spanned(op.name(), Some(&self.inner.namespace), work).await;
         let counters = &self.inner.counters;
-        counters.count(op.kind(), started.elapsed(), result.as_ref().map(call).ok());
+        counters.count(op.kind(), op.elapsed(), result.as_ref().map(call).ok());
         result
     }
 }

@@ -12,6 +12,7 @@ use super::Inner;
 use super::batch::Item;
 use super::op::Op;
 use crate::client::Role;
+use crate::command::Command;
 use crate::connect::pause;
 use crate::keys::{Buckets, Kind};
 use crate::log::{Entry, Merge, Position, read_token};
@@ -119,11 +120,11 @@ impl Follower {
         let Some(buckets) = inner.keys.buckets() else { return Ok(false) };
         let items = self.merge.wanted().into_iter().map(|(bucket, from)| {
             let log = inner.keys.log(buckets, bucket);
-            let mut command = redis::cmd("XRANGE");
+            let mut command = Command::new("XRANGE");
             command.arg(log.as_ref());
             match from {
                 // Any entry of this number, so that one of another history is noticed.
-                Some(from) => command.arg(format!("{}-0", from.number)),
+                Some(from) => command.arg(format!("{}-0", from.number).as_str()),
                 None => command.arg("-"),
             };
             command.arg("+").arg("COUNT").arg(EVENTS_PER_READ);
@@ -155,7 +156,7 @@ impl Follower {
         let due = self.merge.deadlines.take_due(now_ms.saturating_sub(DUE_MARGIN_MS), DUE_MAX);
         let item = |key: Key| {
             let stored = self.inner.keys.key(Kind::Entry, &key);
-            let mut command = redis::cmd("EXISTS");
+            let mut command = Command::new("EXISTS");
             command.arg(stored.as_ref());
             Item::command(stored, command, key)
         };

@@ -13,6 +13,7 @@ use super::noting::Noted;
 use super::op::Op;
 use super::page_token::{Listing, Place};
 use crate::client::{Body, Repeat, Request, Role, Target};
+use crate::command::Command;
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
 use crate::scripts::{self, integer, number, optional, unlike};
@@ -48,7 +49,7 @@ impl Inner {
             return Ok(Vec::new());
         }
         let stored = self.keys.key(Kind::Hash, key);
-        let mut command = redis::cmd("HMGET");
+        let mut command = Command::new("HMGET");
         command.arg(stored.as_ref());
         for field in fields {
             command.arg(field.as_ref());
@@ -150,7 +151,7 @@ impl Inner {
         let role = role(consistency)?;
         let stored = self.keys.key(Kind::Hash, key);
         let commands = ["HLEN", "PEXPIRETIME", "PTTL"].map(|name| {
-            let mut command = redis::cmd(name);
+            let mut command = Command::new(name);
             command.arg(stored.as_ref());
             command
         });

@@ -13,6 +13,7 @@ use super::op::Op;
 use super::page_token::{Listing, Place};
 use super::scan::Scan;
 use crate::client::Role;
+use crate::command::Command;
 use crate::keys::{Buckets, Kind, MemberRange, after_member};
 use crate::scripts::{self, bytes, integer, unlike};
 
@@ -90,11 +91,11 @@ impl Inner {
         let items = heads.iter().enumerate().filter(|(_, head)| head.is_to_be_read());
         let items = items.map(|(place, head)| {
             let index = self.keys.index(buckets, head.bucket);
-            let mut command = redis::cmd("ZRANGEBYLEX");
+            let mut command = Command::new("ZRANGEBYLEX");
             command.arg(index.as_ref());
-            command.arg([b"[", head.from.as_ref()].concat());
-            command.arg([b"(", range.end.as_ref()].concat());
-            command.arg("LIMIT").arg(0).arg(count);
+            command.arg([b"[", head.from.as_ref()]);
+            command.arg([b"(", range.end.as_ref()]);
+            command.arg("LIMIT").arg(0_u64).arg(count);
             Item::command(index, command, place)
         });
         let items = items.collect();
@@ -150,7 +151,7 @@ impl Inner {
         sets: Vec<Vec<usize>>,
     ) -> Result<Vec<Vec<usize>>> {
         let item = |places: Vec<usize>| {
-            let mut command = redis::cmd("EXISTS");
+            let mut command = Command::new("EXISTS");
             let mut first = Bytes::new();
             for key in places.iter().filter_map(|place| keys.get(*place)) {
                 let stored = self.keys.key(scan.kind, key);

@@ -1,7 +1,5 @@
 //! Looking inside: what the backend is, whether it answers, what the server uses.
 
-use std::time::Duration;
-
 use redis::Value;
 use state_core::{BackendInfo, CountOptions, Health, HealthStatus, MemoryUsage, Result};
 use tokio::time::Instant;
@@ -10,6 +8,7 @@ use super::Inner;
 use super::ask::one;
 use super::op::Op;
 use crate::client::{Body, Repeat, Request, Target};
+use crate::command::Command;
 use crate::info::Info;
 use crate::server_info::{NodeInfo, NodeRole};
 
@@ -24,8 +23,8 @@ impl Inner {
         self.ping_until(self.client.deadline()).await
     }
 
-    async fn ping_until(&self, deadline: Duration) -> Result<()> {
-        self.ask("ping", Target::Any, redis::cmd("PING"), deadline).await.map(drop)
+    async fn ping_until(&self, deadline: Instant) -> Result<()> {
+        self.ask("ping", Target::Any, Command::new("PING"), deadline).await.map(drop)
     }
 
     /// Asks every server how it is. What is unknown, because the user may not ask, is told.
@@ -80,7 +79,7 @@ impl Inner {
         self.renew(op);
         let (mut used, mut limit, mut disk) = (0, 0, 0);
         for node in self.client.nodes() {
-            let mut command = redis::cmd("INFO");
+            let mut command = Command::new("INFO");
             command.arg("memory").arg("persistence");
             let reply = self
                 .ask("memory_usage", Target::Node(node.clone()), command, op.deadline())
@@ -98,8 +97,8 @@ impl Inner {
         &self,
         op: &'static str,
         target: Target,
-        command: redis::Cmd,
-        deadline: Duration,
+        command: Command,
+        deadline: Instant,
     ) -> Result<Value> {
         let body = Body::Command(command);
         let request = Request::new(op, target, body).with_repeat(Repeat::Safe);

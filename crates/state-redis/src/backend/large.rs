@@ -4,7 +4,7 @@
 //! is asked for over the connection for bulk from then on.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const WORDS: usize = 128;
 
@@ -12,30 +12,40 @@ const WORDS: usize = 128;
 /// which is slower behind large values and right otherwise.
 #[derive(Debug)]
 pub(super) struct LargeKeys {
+    /// Whether a large value was ever seen; while none was, nothing has to be looked up.
+    any: AtomicBool,
     groups: [AtomicU64; WORDS],
     hasher: RandomState,
 }
 
 impl Default for LargeKeys {
     fn default() -> Self {
-        Self { groups: [const { AtomicU64::new(0) }; WORDS], hasher: RandomState::new() }
+        let groups = [const { AtomicU64::new(0) }; WORDS];
+        Self { any: AtomicBool::new(false), groups, hasher: RandomState::new() }
     }
 }
 
 impl LargeKeys {
     /// Whether the value of a key was large when it was last seen.
     pub(super) fn has(&self, stored: &[u8]) -> bool {
+        if !self.any.load(Ordering::Relaxed) {
+            return false;
+        }
         let (word, bit) = self.place(stored);
         word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0)
     }
 
     /// Notes whether the value of a key is large.
     pub(super) fn saw(&self, stored: &[u8], large: bool) {
+        if !large && !self.any.load(Ordering::Relaxed) {
+            return;
+        }
         let (word, bit) = self.place(stored);
         // Most know it already, and who only reads disturbs no other core.
         match word {
             Some(word) if large && word.load(Ordering::Relaxed) & bit == 0 => {
                 word.fetch_or(bit, Ordering::Relaxed);
+                self.any.store(true, Ordering::Relaxed);
             }
             Some(word) if !large && word.load(Ordering::Relaxed) & bit != 0 => {
                 word.fetch_and(!bit, Ordering::Relaxed);

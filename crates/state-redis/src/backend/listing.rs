@@ -21,6 +21,7 @@ use super::seen::Seen;
 use super::sweep::Sweep;
 use super::watch::ClearAnnounced;
 use crate::client::{Body, Lane, NodeId, Repeat, Request, Role, Target, Wait};
+use crate::command::Command;
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
 use crate::scripts::{self, Answer, integer, number, optional};
@@ -135,7 +136,7 @@ impl Inner {
     async fn wait_everywhere(&self, op: &Op, wait: Option<Wait>) -> Result<()> {
         let Some(wait) = wait else { return Ok(()) };
         for node in self.client.nodes() {
-            let body = Body::Command(redis::cmd("PING"));
+            let body = Body::Command(Command::new("PING"));
             let request = Request::new(op.name(), Target::Node(node), body);
             let request = request.with_repeat(Repeat::Safe).with_wait(Some(wait));
             let answered = self.send(op, request).await;
@@ -210,7 +211,7 @@ impl Inner {
                     Body::Scripts(found.iter().map(call).collect::<Result<_>>()?)
                 } else {
                     let commands = found.iter().map(|(_, stored)| {
-                        let mut command = redis::cmd("UNLINK");
+                        let mut command = Command::new("UNLINK");
                         command.arg(stored.as_ref());
                         command
                     });
@@ -249,7 +250,7 @@ impl Inner {
         let mut sweep = Sweep::default();
         while !sweep.done {
             for stored in self.raw_step(&scan, &mut sweep, SCAN_COUNT).await? {
-                let mut command = redis::cmd("HGET");
+                let mut command = Command::new("HGET");
                 command.arg(stored.as_ref()).arg(name.as_ref());
                 let mark = self.command(op, &stored, Role::Primary, command).await?;
                 let Some(mark) = optional(mark)? else { continue };

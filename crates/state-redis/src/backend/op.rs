@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use state_core::Operation;
+use tokio::time::Instant;
 
 use super::Inner;
+use crate::client::Time;
 use crate::retry::GaveUp;
 
 /// What all requests of one call share. However many they are, there is one deadline for them, and one line at error
@@ -13,8 +15,11 @@ use crate::retry::GaveUp;
 #[derive(Debug)]
 pub(super) struct Op {
     kind: Operation,
-    /// By the monotonic clock of the client.
-    deadline_us: AtomicU64,
+    began: Instant,
+    /// How long after that the call may take.
+    given_us: AtomicU64,
+    /// Whether anything was sent for it yet.
+    sent: AtomicBool,
     told: AtomicBool,
 }
 
@@ -29,8 +34,27 @@ impl Op {
         self.kind.name()
     }
 
-    pub(super) fn deadline(&self) -> Duration {
-        Duration::from_micros(self.deadline_us.load(Ordering::Relaxed))
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.began + Duration::from_micros(self.given_us.load(Ordering::Relaxed))
+    }
+
+    /// The time of the next request of the call. The first is sent at once, so the clock need not be asked again for it.
+    pub(super) fn time(&self) -> Time {
+        let first = !self.sent.load(Ordering::Relaxed);
+        if first {
+            self.sent.store(true, Ordering::Relaxed);
+        }
+        let now = if first { self.began } else { Instant::now() };
+        Time { now, deadline: self.deadline() }
+    }
+
+    /// Whether it has no time left.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline()
     }
 
     /// Tells the log of a request that failed for good.
@@ -38,37 +62,34 @@ impl Op {
         gave_up.log(!self.told.swap(true, Ordering::Relaxed));
     }
 
-    fn set_deadline(&self, deadline: Duration) {
-        self.deadline_us.store(whole_us(deadline), Ordering::Relaxed);
+    /// Gives it so much time from now on.
+    fn give(&self, time: Duration) {
+        self.given_us.store(whole_us(self.elapsed().saturating_add(time)), Ordering::Relaxed);
     }
 }
 
 impl Inner {
     /// Begins a call, whose deadline runs from now.
     pub(super) fn begin(&self, kind: Operation) -> Op {
-        let deadline_us = AtomicU64::new(whole_us(self.client.deadline()));
-        Op { kind, deadline_us, told: AtomicBool::new(false) }
+        let given_us = AtomicU64::new(whole_us(self.config.call_timeout()));
+        let (sent, told) = (AtomicBool::new(false), AtomicBool::new(false));
+        Op { kind, began: Instant::now(), given_us, sent, told }
     }
 
     /// Gives a call its whole time once more, because a step of it was answered: for those that go through everything
     /// there is, which take as many steps as that needs.
     pub(super) fn renew(&self, op: &Op) {
-        op.set_deadline(self.client.deadline());
+        op.give(self.config.call_timeout());
     }
 
     /// Leaves a call time to put right what it has begun: a quarter of what a call has, at least.
     pub(super) fn grant_grace(&self, op: &Op) {
-        let others = self.config.call_timeout() * 3 / 4;
-        let grace = self.client.deadline().saturating_sub(others);
-        op.set_deadline(op.deadline().max(grace));
-    }
-
-    /// Whether the call has no time left.
-    pub(super) fn is_over(&self, op: &Op) -> bool {
-        self.client.is_past(op.deadline())
+        let left = op.deadline().saturating_duration_since(Instant::now());
+        op.give(left.max(self.config.call_timeout() / 4));
     }
 }
 
+/// At most some thousands of years: what every clock can add.
 fn whole_us(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).min(u64::MAX >> 8)
 }

@@ -15,6 +15,7 @@ use super::lifetime::{Lifetime, expires};
 use super::noting::Noted;
 use super::op::Op;
 use crate::client::{Role, Wait};
+use crate::command::Command;
 use crate::frame;
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
@@ -122,7 +123,7 @@ impl Inner {
         op: &Op,
         doubtful: Vec<(usize, Bytes, Made)>,
     ) -> Vec<(usize, Result<Written>)> {
-        if doubtful.is_empty() || self.is_over(op) {
+        if doubtful.is_empty() || op.is_over() {
             return Vec::new();
         }
         let items = doubtful.into_iter().map(|(index, stored, made)| {
@@ -213,9 +214,9 @@ impl Inner {
         &self,
         stored: &Bytes,
         options: &DeleteOptions,
-    ) -> Result<(redis::Cmd, How)> {
+    ) -> Result<(Command, How)> {
         let name = if options.return_value { "GETDEL" } else { "UNLINK" };
-        let mut command = redis::cmd(name);
+        let mut command = Command::new(name);
         command.arg(stored.as_ref());
         Ok((command, delete_how(options).with_wait(self.acks(options.acks)?)))
     }
@@ -365,9 +366,9 @@ fn set_command(
     framed: &frame::Framed<'_>,
     precondition: Precondition,
     lifetime: Lifetime,
-) -> Result<redis::Cmd> {
-    let mut command = redis::Cmd::with_capacity(6, stored.len() + framed.len() + 32);
-    command.arg("SET").arg(stored).arg(framed);
+) -> Result<Command> {
+    let mut command = Command::with_capacity("SET", 5, stored.len() + framed.len() + 32);
+    command.arg(stored).arg(framed);
     match precondition {
         Precondition::Always => {}
         Precondition::Absent => drop(command.arg("NX")),
@@ -447,11 +448,11 @@ pub(super) fn read_deleted(value: Value, return_value: bool, receipt: Receipt) -
     Ok(Deleted::new(previous.is_some(), previous, receipt.reached))
 }
 
-pub(super) fn get_command(stored: &[u8], head: bool) -> redis::Cmd {
-    let mut command = redis::cmd(if head { "GETRANGE" } else { "GET" });
+pub(super) fn get_command(stored: &[u8], head: bool) -> Command {
+    let mut command = Command::new(if head { "GETRANGE" } else { "GET" });
     command.arg(stored);
     if head {
-        command.arg(0).arg(frame::HEADER_BYTES - 1);
+        command.arg(0_u64).arg(frame::HEADER_BYTES - 1);
     }
     command
 }

@@ -14,6 +14,7 @@ use super::ask::many;
 use super::op::Op;
 use super::sweep::{Next, Sweep};
 use crate::client::{Body, NodeId, Repeat, Request, Role, Target};
+use crate::command::Command;
 use crate::connect::pause;
 use crate::keys::Kind;
 use crate::scripts::{bytes, number, unlike};
@@ -116,7 +117,7 @@ impl Inner {
         cursor: Option<u64>,
         count: usize,
     ) -> Result<Vec<Bytes>> {
-        let mut command = redis::cmd("SCAN");
+        let mut command = Command::new("SCAN");
         command.arg(cursor.unwrap_or(0)).arg("MATCH").arg(scan.pattern.as_ref());
         command.arg("COUNT").arg(count);
         let mut commands = Vec::with_capacity(3);
@@ -189,12 +190,7 @@ impl Inner {
     }
 
     /// Asks one node, whether or not the routes lead to it.
-    async fn ask_node(
-        &self,
-        op: &Op,
-        node: &NodeId,
-        commands: Vec<redis::Cmd>,
-    ) -> Result<Vec<Value>> {
+    async fn ask_node(&self, op: &Op, node: &NodeId, commands: Vec<Command>) -> Result<Vec<Value>> {
         let known = self.client.nodes().contains(node);
         // A node that slots are just moving to is in no map yet.
         let target = match node.as_str().parse() {
@@ -215,7 +211,7 @@ impl Inner {
     /// that has lasted as long as a call may take, from the first time on.
     fn is_late(&self, op: &Op, sweep: &mut Sweep, since: Instant) -> bool {
         let end = *sweep.deadline.get_or_insert(since + self.config.call_timeout());
-        self.is_over(op) || Instant::now() >= end
+        op.is_over() || Instant::now() >= end
     }
 
     /// Scans everything, step by step, and again what moved meanwhile, until nothing does. Each step that was answered

@@ -13,6 +13,7 @@ use super::batch::{Item, put_at};
 use super::op::Op;
 use super::point::{get_command, read_plain};
 use crate::client::{Body, Repeat, Request, Role};
+use crate::command::Command;
 use crate::keys::Kind;
 use crate::scripts::{integer, unlike};
 
@@ -102,8 +103,7 @@ impl Inner {
         let Some((_, first)) = chunk.first() else { return Ok(Vec::new()) };
         let bytes: usize = chunk.iter().map(|(_, stored)| stored.len()).sum();
         let command = |name: &str| {
-            let mut command = redis::Cmd::with_capacity(chunk.len() + 1, bytes + name.len());
-            command.arg(name);
+            let mut command = Command::with_capacity(name, chunk.len(), bytes);
             for (_, stored) in chunk {
                 command.arg(stored.as_ref());
             }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::op::Op;
 use super::{Inner, RedisBackend};
 use crate::client::Role;
+use crate::command::Command;
 use crate::stats::Call;
 use crate::topology::slot_of;
 use crate::watch::{ANNOUNCEMENT_LIFETIME, Announcement, Hub, Phase};
@@ -143,7 +144,7 @@ impl ClearAnnounced<'_> {
     async fn write(&self) -> Result<()> {
         let value = self.what.encode();
         self.each(|key| {
-            let mut command = redis::cmd("SET");
+            let mut command = Command::new("SET");
             command.arg(key.as_ref()).arg(value.as_ref()).arg("PX");
             command.arg(u64::try_from(ANNOUNCEMENT_LIFETIME.as_millis()).unwrap_or(u64::MAX));
             command
@@ -154,7 +155,7 @@ impl ClearAnnounced<'_> {
     /// Watchers that knew of it tell a gap.
     async fn withdraw(&self) {
         let removed = self.each(|key| {
-            let mut command = redis::cmd("UNLINK");
+            let mut command = Command::new("UNLINK");
             command.arg(key.as_ref());
             command
         });
@@ -163,7 +164,7 @@ impl ClearAnnounced<'_> {
         }
     }
 
-    async fn each(&self, command: impl Fn(&Bytes) -> redis::Cmd) -> Result<()> {
+    async fn each(&self, command: impl Fn(&Bytes) -> Command) -> Result<()> {
         let sent = self.keys.iter().map(|key| {
             let command = command(key);
             self.inner.command(self.op, key, Role::Primary, command)

@@ -10,6 +10,7 @@ use super::Inner;
 use super::scripts::Answer;
 use crate::backend::{acknowledged, lease_name, wait_for};
 use crate::client::{Body, Lane, Repeat, Reply, Request, Role, Script, Tally, Target, Wait};
+use crate::command::Command;
 use crate::retry::effect::Effect;
 use crate::scripts::unlike;
 use crate::topology::slot_of;
@@ -67,7 +68,7 @@ impl Inner {
         }
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
-        let request = Request::new("checkpoint", target, Body::Script { script, keys, args })
+        let request = Request::new("checkpoint", target, Body::script(script, &keys, &args))
             .with_role(role)
             .with_lane(lane)
             .with_repeat(repeat)
@@ -87,7 +88,7 @@ impl Inner {
         key: &Bytes,
         arguments: &[impl AsRef<[u8]> + Sync],
     ) -> Result<redis::Value> {
-        let mut command = redis::cmd(name);
+        let mut command = Command::new(name);
         command.arg(key.as_ref());
         for argument in arguments {
             command.arg(argument.as_ref());

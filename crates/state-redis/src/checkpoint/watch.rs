@@ -19,6 +19,7 @@ use super::Inner;
 use super::ask::random;
 use super::delete::Looked;
 use crate::client::{Body, NodeId, Repeat, Request, Role, Target};
+use crate::command::Command;
 use crate::connect::pause;
 use crate::keys::{ThreadKeys, escape_glob, read_place};
 use crate::log::Deadlines;
@@ -139,7 +140,7 @@ impl Inner {
         let options = options.with_channel(marker.clone());
         let mut deliveries = subscribe(self.client.clone(), self.channels.clone(), options).await?;
         for node in nodes {
-            let mut command = redis::cmd("PUBLISH");
+            let mut command = Command::new("PUBLISH");
             command.arg(whole.as_ref()).arg(node.as_str());
             let target = Target::Node(node.clone());
             let request = Request::new("watch_threads", target, Body::Command(command));

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::Value;
 use state_core::{AcksReached, Result};
+use tokio::time::Instant;
 
 use super::{Body, Client, NodeId, Repeat, Reply, Request, Target, Wait};
+use crate::command::Command;
 use crate::connect::{Exclusive, Trouble};
 use crate::errors::{Fault, Sent};
 use crate::info::Info;
@@ -27,17 +29,17 @@ pub(super) fn within(patience: Duration, remaining: Duration) -> Duration {
 }
 
 /// The command that waits for at most `patience`.
-pub(super) fn command(wait: Wait, patience: Duration) -> Cmd {
+pub(super) fn command(wait: Wait, patience: Duration) -> Command {
     let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX).max(1);
     let mut command;
     match wait {
         Wait::Replicas(replicas) => {
-            command = redis::cmd("WAIT");
+            command = Command::new("WAIT");
             command.arg(replicas);
         }
         Wait::Disk => {
-            command = redis::cmd("WAITAOF");
-            command.arg(1).arg(0);
+            command = Command::new("WAITAOF");
+            command.arg(1_u64).arg(0_u64);
         }
     }
     command.arg(patience_ms);
@@ -66,9 +68,9 @@ pub(super) fn reached(answer: Option<Value>) -> AcksReached {
 /// # Errors
 /// `Unsupported`, outcome not applied, where it can not.
 pub(super) async fn check_disk(connection: &mut Exclusive) -> Result<(), Trouble> {
-    let mut info = Pipeline::with_capacity(1);
-    info.cmd("INFO").arg("server").arg("persistence");
-    let answer = connection.many(&info).await.map_err(Trouble::before_sending)?.pop();
+    let mut info = Command::new("INFO");
+    info.arg("server").arg("persistence");
+    let answer = connection.many(&[info]).await.map_err(Trouble::before_sending)?.pop();
     let answer = answer.unwrap_or(Value::Nil).extract_error();
     let answer = answer.map_err(|error| Trouble::Redis(error, Sent::No))?;
     if syncs(&answer) { Ok(()) } else { Err(Fault::NoAppendOnlyFile.into()) }
@@ -101,13 +103,13 @@ impl Client {
     ///
     /// # Errors
     /// When one cannot be reached; what it refuses to say it does not offer.
-    pub(crate) async fn offers(&self, deadline: Duration) -> Result<Offers> {
+    pub(crate) async fn offers(&self, deadline: Instant) -> Result<Offers> {
         let mut offers =
             Offers { replicas: true, disk: true, durable: true, server: Arc::default() };
         for node in self.nodes() {
-            let mut wait = redis::cmd("WAIT");
-            wait.arg(0).arg(1);
-            let mut info = redis::cmd("INFO");
+            let mut wait = Command::new("WAIT");
+            wait.arg(0_u64).arg(1_u64);
+            let mut info = Command::new("INFO");
             info.arg("server").arg("persistence").arg("replication");
             let answers = self.probe(&node, vec![wait, info], deadline).await?;
             let [wait, info] = answers.as_slice() else { continue };
@@ -119,8 +121,8 @@ impl Client {
                 offers.server = NodeInfo::read(node.as_str(), &info).summary().into();
             }
             offers.disk = offers.disk && known && {
-                let mut wait_disk = redis::cmd("WAITAOF");
-                wait_disk.arg(0).arg(0).arg(1);
+                let mut wait_disk = Command::new("WAITAOF");
+                wait_disk.arg(0_u64).arg(0_u64).arg(1_u64);
                 let answers = self.probe(&node, vec![wait_disk], deadline).await?;
                 answers.iter().all(Result::is_ok)
             };
@@ -132,8 +134,8 @@ impl Client {
     async fn probe(
         &self,
         node: &NodeId,
-        commands: Vec<Cmd>,
-        deadline: Duration,
+        commands: Vec<Command>,
+        deadline: Instant,
     ) -> Result<Vec<Result<Value>>> {
         let body = Body::Pipeline(commands);
         let request = Request::new("connect", Target::Node(node.clone()), body);
@@ -156,7 +158,7 @@ mod tests {
         assert_eq!(within(ms(20_000), ms(10_000)), ms(9_750));
         assert_eq!(within(ms(1_000), ms(100)), ms(75));
         assert_eq!(within(ms(1_000), Duration::ZERO), ms(1));
-        let packed = command(Wait::Replicas(2), Duration::from_micros(10)).get_packed_command();
+        let packed = Command::pack_all(&[command(Wait::Replicas(2), Duration::from_micros(10))]);
         assert_eq!(packed, b"*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$1\r\n1\r\n");
     }
 

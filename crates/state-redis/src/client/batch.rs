@@ -1,9 +1,10 @@
 //! The commands of one request, what has been answered, and what is still to be sent.
 
-use redis::{Cmd, Pipeline, Value};
+use redis::Value;
 use state_core::{AcksReached, Error, Result};
 
 use super::{Answered, Body, Reply, Script};
+use crate::command::Command;
 use crate::errors::{Failure, Redirect, RetryClass};
 
 /// Where commands go next.
@@ -32,21 +33,19 @@ pub(super) struct Batch {
 }
 
 enum Commands {
-    One(Cmd),
-    Many(Pipeline),
+    One(Command),
+    Many(Vec<Command>),
 }
 
 impl Batch {
     pub(super) fn new(body: Body) -> Self {
         let (commands, scripts) = match body {
             Body::Command(command) => (Commands::One(command), Vec::new()),
-            Body::Pipeline(commands) => (Commands::many(commands.into_iter()), Vec::new()),
-            Body::Script { script, keys, args } => {
-                (Commands::One(script.call(&keys, &args)), vec![script])
-            }
+            Body::Pipeline(commands) => (Commands::Many(commands), Vec::new()),
+            Body::Script(script, command) => (Commands::One(command), vec![script]),
             Body::Scripts(calls) => {
                 let commands = calls.iter().map(|call| call.script.call(&call.keys, &call.args));
-                (Commands::many(commands), calls.iter().map(|call| call.script).collect())
+                (Commands::Many(commands.collect()), calls.iter().map(|call| call.script).collect())
             }
         };
         Self {
@@ -61,7 +60,7 @@ impl Batch {
     }
 
     /// The only command of the request, if there is only one.
-    pub(super) fn single(&self) -> Option<&Cmd> {
+    pub(super) fn single(&self) -> Option<&Command> {
         match &self.commands {
             Commands::One(command) => Some(command),
             Commands::Many(_) => None,
@@ -69,7 +68,7 @@ impl Batch {
     }
 
     /// All commands, if there are several and all of them go out as they are.
-    pub(super) fn whole(&self, indexes: &[usize], way: &Way) -> Option<&Pipeline> {
+    pub(super) fn whole(&self, indexes: &[usize], way: &Way) -> Option<&[Command]> {
         match &self.commands {
             Commands::Many(pipeline)
                 if *way == Way::Routed && !self.teach && indexes.len() == pipeline.len() =>
@@ -94,15 +93,15 @@ impl Batch {
 
     /// The commands at `indexes` with what must go before them, and how their answers are found
     /// among the others: the number to skip first, and the distance from one to the next.
-    pub(super) fn part(&self, indexes: &[usize], way: &Way) -> (Pipeline, usize, usize) {
-        let mut part = Pipeline::with_capacity(indexes.len() + 1);
+    pub(super) fn part(&self, indexes: &[usize], way: &Way) -> (Vec<Command>, usize, usize) {
+        let mut part = Vec::with_capacity(indexes.len() + 1);
         let mut skip = 0;
         if self.teach {
             let mut taught: Vec<&str> = Vec::new();
             for script in indexes.iter().filter_map(|index| self.scripts.get(*index)) {
                 if !taught.contains(&script.name()) {
                     taught.push(script.name());
-                    part.add_command(script.load());
+                    part.push(script.load());
                     skip += 1;
                 }
             }
@@ -110,14 +109,12 @@ impl Batch {
         let asking = matches!(way, Way::Redirected(redirect) if redirect.ask);
         for index in indexes {
             if asking {
-                part.cmd("ASKING");
+                part.push(Command::new("ASKING"));
             }
             match &self.commands {
-                Commands::One(command) => drop(part.add_command(command.clone())),
+                Commands::One(command) => part.push(command.clone()),
                 Commands::Many(all) => {
-                    if let Some(command) = all.cmd_iter().nth(*index) {
-                        part.add_command(command.clone());
-                    }
+                    part.extend(all.get(*index).cloned());
                 }
             }
         }
@@ -227,15 +224,5 @@ impl Batch {
             Commands::One(_) => 1,
             Commands::Many(pipeline) => pipeline.len(),
         }
-    }
-}
-
-impl Commands {
-    fn many(commands: impl ExactSizeIterator<Item = Cmd>) -> Self {
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        Self::Many(pipeline)
     }
 }

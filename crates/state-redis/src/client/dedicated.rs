@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use state_core::Result;
 
+use crate::command::Command;
 use crate::connect::{Connection, Pushes, UNLIMITED};
 use crate::errors::{Failure, Sent};
 
@@ -47,7 +48,7 @@ impl Speaker {
     ///
     /// # Errors
     /// Those of the table of failures; nothing is tried twice.
-    pub(crate) async fn command(&self, command: &redis::Cmd) -> Result<redis::Value> {
+    pub(crate) async fn command(&self, command: &Command) -> Result<redis::Value> {
         let answer = self.0.one(command, UNLIMITED).await;
         judge(answer.map_err(|trouble| trouble.failure().into_error())?)
     }
@@ -56,10 +57,7 @@ impl Speaker {
     ///
     /// # Errors
     /// When the connection was lost; what the server refuses is among the answers.
-    pub(crate) async fn commands(
-        &self,
-        commands: &redis::Pipeline,
-    ) -> Result<Vec<Result<redis::Value>>> {
+    pub(crate) async fn commands(&self, commands: &[Command]) -> Result<Vec<Result<redis::Value>>> {
         let answers = self.0.many(commands, UNLIMITED).await;
         let answers = answers.map_err(|trouble| trouble.failure().into_error())?;
         Ok(answers.into_iter().map(judge).collect())

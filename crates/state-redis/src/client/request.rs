@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use state_core::{AcksReached, Result};
+use tokio::time::Instant;
 
 use super::Script;
+use crate::command::Command;
 use crate::config::Address;
 use crate::retry::GaveUp;
 
@@ -93,6 +94,13 @@ impl fmt::Display for NodeId {
     }
 }
 
+/// When a request is sent, and until when it may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    pub(crate) now: Instant,
+    pub(crate) deadline: Instant,
+}
+
 /// One call of the client.
 pub(crate) struct Request {
     /// The operation, as errors and spans name it.
@@ -102,8 +110,8 @@ pub(crate) struct Request {
     pub(crate) lane: Lane,
     pub(crate) repeat: Repeat,
     pub(crate) wait: Option<Wait>,
-    /// Until when it may take, by the monotonic clock; the usual time from now where nothing is said.
-    pub(crate) deadline: Option<Duration>,
+    /// The usual time from now where nothing is said.
+    pub(crate) time: Option<Time>,
     pub(crate) body: Body,
 }
 
@@ -118,7 +126,7 @@ impl Request {
             lane: Lane::Point,
             repeat: Repeat::OnlyIfNotApplied,
             wait: None,
-            deadline: None,
+            time: None,
             body,
         }
     }
@@ -151,21 +159,26 @@ impl Request {
         self
     }
 
-    /// Says until when it may take: that of the call of which it is a part.
-    pub(crate) fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    /// Says what time it has: that of the call of which it is a part.
+    pub(crate) fn with_time(mut self, time: Time) -> Self {
+        self.time = Some(time);
         self
+    }
+
+    /// Says until when it may take.
+    pub(crate) fn with_deadline(self, deadline: Instant) -> Self {
+        self.with_time(Time { now: Instant::now(), deadline })
     }
 }
 
 /// The commands of a request.
 pub(crate) enum Body {
     /// One command: [`Reply::One`].
-    Command(redis::Cmd),
+    Command(Command),
     /// Several commands in one write, not a transaction: [`Reply::Many`], one item per command.
-    Pipeline(Vec<redis::Cmd>),
-    /// One script: [`Reply::One`].
-    Script { script: &'static Script, keys: Vec<Bytes>, args: Vec<Bytes> },
+    Pipeline(Vec<Command>),
+    /// A call of one script: [`Reply::One`].
+    Script(&'static Script, Command),
     /// Several scripts in one write: [`Reply::Many`], one item per call. A node that does not know
     /// a script is taught it, and only the calls that it refused are sent again.
     Scripts(Vec<ScriptCall>),
@@ -233,10 +246,23 @@ impl fmt::Debug for Request {
 }
 
 impl Body {
+    /// A call of `script`.
+    pub(crate) fn script(script: &'static Script, keys: &[Bytes], args: &[Bytes]) -> Self {
+        Self::Script(script, script.call(keys, args))
+    }
+
+    /// The only command, where it is known that there is one.
+    pub(super) fn single(&self) -> Option<&Command> {
+        match self {
+            Self::Command(command) | Self::Script(_, command) => Some(command),
+            Self::Pipeline(_) | Self::Scripts(_) => None,
+        }
+    }
+
     /// How many commands it holds.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Command(_) | Self::Script { .. } => 1,
+            Self::Command(_) | Self::Script(..) => 1,
             Self::Pipeline(commands) => commands.len(),
             Self::Scripts(calls) => calls.len(),
         }

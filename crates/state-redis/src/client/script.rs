@@ -1,5 +1,6 @@
 //! A Lua script and the command that calls it.
 
+use crate::command::Command;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -24,22 +25,22 @@ impl Script {
     }
 
     /// The command that calls it on a server that knows it.
-    pub(crate) fn call(&self, keys: &[Bytes], args: &[Bytes]) -> redis::Cmd {
+    pub(crate) fn call(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
         let digest =
             self.digest.get_or_init(|| redis::Script::new(self.code).get_hash().to_owned());
         let size = keys.iter().chain(args).map(Bytes::len).sum::<usize>();
-        let mut command =
-            redis::Cmd::with_capacity(3 + keys.len() + args.len(), size + digest.len() + 16);
-        command.arg("EVALSHA").arg(digest).arg(keys.len());
+        let parts = keys.len() + args.len();
+        let mut command = Command::with_capacity("EVALSHA", 2 + parts, size + digest.len() + 4);
+        command.arg(digest.as_str()).arg(keys.len());
         for part in keys.iter().chain(args) {
-            command.arg(part.as_ref());
+            command.arg(part);
         }
         command
     }
 
     /// The command that teaches it to a server.
-    pub(crate) fn load(&self) -> redis::Cmd {
-        let mut command = redis::cmd("SCRIPT");
+    pub(crate) fn load(&self) -> Command {
+        let mut command = Command::new("SCRIPT");
         command.arg("LOAD").arg(self.code);
         command
     }
@@ -60,7 +61,7 @@ mod tests {
         static ONE: Script = Script::new("one", "return 1");
         let command = ONE.call(&[Bytes::from_static(b"k")], &[Bytes::from_static(b"\0\r\n")]);
         assert_eq!(
-            command.get_packed_command(),
+            Command::pack_all(&[command]),
             b"*5\r\n$7\r\nEVALSHA\r\n$40\r\ne0e1f9fabfc9d4800c877a703b823ac0578ff8db\r\n\
               $1\r\n1\r\n$1\r\nk\r\n$3\r\n\0\r\n\r\n"
         );

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use redis::Value;
 use state_core::{AcksReached, Error, Result};
+use tokio::time::Instant;
 
 use super::batch::{Batch, Way};
 use super::settle::Settled;
 use super::{
-    Answered, Client, Lane, NodeId, Repeat, Reply, Request, Role, Tally, Target, Wait, acknowledge,
+    Answered, Client, Lane, NodeId, Repeat, Reply, Request, Role, Tally, Target, Time, Wait,
+    acknowledge,
 };
+use crate::command::Command;
 use crate::config::Address;
-use crate::connect::{Connection, Trouble};
+use crate::connect::{Begun, Connection, Trouble};
 use crate::errors::{Failure, Fault};
 use crate::retry::{Call, Step, Verdict, verdict};
 use crate::topology::Node;
@@ -40,6 +43,14 @@ pub(super) enum By {
     Shared(Arc<Connection>),
     /// One of the pool, by the number that the server gave it, if it did.
     Exclusive(Option<i64>),
+}
+
+/// A first try that failed.
+struct First {
+    used: Used,
+    failure: Failure,
+    /// Whether it may still be applied.
+    late: bool,
 }
 
 /// What one call has come to.
@@ -93,15 +104,71 @@ impl Client {
         request: Request,
         tally: &mut Tally,
     ) -> Result<Answered> {
-        let Request { op, target, role, lane, repeat, wait, deadline, body } = request;
+        self.shared.retry.count();
+        let time = request.time.unwrap_or_else(|| self.time());
+        let mut first = None;
+        // By far the most requests are one command over a connection that is there, and are answered at once.
+        if let Some(command) = request.body.single()
+            && let Some((node, mut begun)) = self.begin(&request, command, time)
+        {
+            let (failure, late) = match begun.answer().await.map(refused) {
+                Ok(Ok(value)) => {
+                    tally.commands += 1;
+                    let reply = Reply::One(value);
+                    return Ok(Answered { reply, reached: Vec::new(), unsettled: false });
+                }
+                Ok(Err(failure)) => (failure, false),
+                Err(trouble) => (trouble.failure(), trouble.failure().may_still_apply()),
+            };
+            let used = Used { node, by: By::Shared(begun.into_connection()) };
+            first = Some(First { used, failure, late });
+        }
+        // Everything else is kept out of the future of every call.
+        Box::pin(self.go_on(request, time, first, tally)).await
+    }
+
+    /// Hands in a request of one command, where its connection is there; `None` where the way is longer.
+    fn begin<'r>(
+        &self,
+        request: &Request,
+        command: &'r Command,
+        time: Time,
+    ) -> Option<(Arc<Node>, Begun<'r>)> {
+        if matches!(request.target, Target::At(_)) || request.lane == Lane::Exclusive {
+            return None;
+        }
+        let until = (time.now + self.config().attempt_timeout()).min(time.deadline);
+        if until <= time.now {
+            return None;
+        }
+        let node = self.routed(&request.target, request.role).ok()?;
+        let connection = lane_of(request.lane, &node).ready()?;
+        let begun = connection.begin(command, until)?;
+        Some((node, begun))
+    }
+
+    /// What a request comes to that was not answered at once.
+    async fn go_on(
+        &self,
+        request: Request,
+        time: Time,
+        first: Option<First>,
+        tally: &mut Tally,
+    ) -> Result<Answered> {
+        let Request { op, target, role, lane, repeat, wait, time: _, body } = request;
         let mut aim = Aim { op, target, role, lane, repeat, wait };
         let mut batch = Batch::new(body);
-        let deadline = deadline.unwrap_or_else(|| self.deadline());
-        let mut call = self.shared.retry.call_until(op, repeat, deadline);
+        let left = time.deadline.saturating_duration_since(Instant::now());
+        let mut call = self.shared.retry.call_within(op, repeat, left);
         let mut progress = Progress::default();
-        match batch.single() {
-            // By far the most requests are one command that is answered at once.
-            Some(command) if lane != Lane::Exclusive => {
+        match (first, batch.single()) {
+            (Some(First { used, failure, late }), _) => {
+                progress.late.extend(late.then(|| used.clone()));
+                progress.used = Some(used);
+                progress.tally.wrote(1);
+                batch.failed(0, failure);
+            }
+            (None, Some(command)) if lane != Lane::Exclusive => {
                 let answer = self.one(&aim, &call, command, &mut progress).await;
                 match answer.map_err(|trouble| trouble.failure()).and_then(refused) {
                     Ok(value) => {
@@ -114,11 +181,10 @@ impl Client {
             }
             _ => {
                 batch.plan_all();
-                Box::pin(self.attempt(&aim, &call, &mut batch, &mut progress)).await;
+                self.attempt(&aim, &call, &mut batch, &mut progress).await;
             }
         }
-        // What is rare is kept out of the future of every call.
-        let ended = Box::pin(self.go_on(&mut aim, &mut call, &mut batch, &mut progress)).await;
+        let ended = self.try_again(&mut aim, &mut call, &mut batch, &mut progress).await;
         tally.commands += progress.tally.commands;
         tally.pipelines += progress.tally.pipelines;
         tally.retries += u64::from(call.retries());
@@ -131,7 +197,7 @@ impl Client {
 
     /// Tries again until everything is answered, or there is to be no other try: the error then,
     /// and the command it is about.
-    async fn go_on(
+    async fn try_again(
         &self,
         aim: &mut Aim,
         call: &mut Call<'_>,
@@ -177,7 +243,7 @@ impl Client {
             } else {
                 let (part, skip, step) = batch.part(&indexes, &way);
                 made = part;
-                (&made, skip, step)
+                (made.as_slice(), skip, step)
             };
             match self.many(aim, call, &way, commands, progress).await {
                 Ok((values, reached)) => {
@@ -208,7 +274,7 @@ impl Client {
         &self,
         aim: &Aim,
         call: &Call<'_>,
-        command: &redis::Cmd,
+        command: &Command,
         progress: &mut Progress,
     ) -> Result<Value, Trouble> {
         let connection = self.connection(aim, call, &Way::Routed, &mut progress.used).await?;
@@ -224,7 +290,7 @@ impl Client {
         aim: &Aim,
         call: &Call<'_>,
         way: &Way,
-        commands: &redis::Pipeline,
+        commands: &[Command],
         progress: &mut Progress,
     ) -> Result<(Vec<Value>, Option<AcksReached>), Trouble> {
         if aim.lane == Lane::Exclusive {
@@ -242,7 +308,7 @@ impl Client {
         aim: &Aim,
         call: &Call<'_>,
         way: &Way,
-        commands: &redis::Pipeline,
+        commands: &[Command],
         progress: &mut Progress,
     ) -> Result<(Vec<Value>, Option<AcksReached>), Trouble> {
         let node = self.node(aim, way, progress.used.as_ref())?;
@@ -264,8 +330,8 @@ impl Client {
         };
         let patience = self.shared.topology.connector().config().acks_timeout();
         let patience = acknowledge::within(patience, call.remaining());
-        let mut all = commands.clone();
-        all.add_command(acknowledge::command(wait, patience));
+        let mut all = commands.to_vec();
+        all.push(acknowledge::command(wait, patience));
         progress.tally.wrote(all.len());
         let limit = limit.saturating_add(patience).min(call.remaining());
         let answers = tokio::time::timeout(limit, connection.many(&all)).await;
@@ -284,7 +350,7 @@ impl Client {
     ) -> Result<Arc<Connection>, Trouble> {
         let (node, connection) = loop {
             let node = self.node(aim, way, used.as_ref())?;
-            let lane = lane_of(aim, &node);
+            let lane = lane_of(aim.lane, &node);
             if let Some(connection) = lane.ready() {
                 break (node, connection);
             }
@@ -321,12 +387,7 @@ impl Client {
                 if let Target::At(address) = &aim.target {
                     return Ok(topology.node(address, crate::connect::Purpose::Any));
                 }
-                let turn = if aim.target == Target::Any || aim.role == Role::ReplicaOk {
-                    self.turn()
-                } else {
-                    0
-                };
-                Ok(Arc::clone(topology.routes().find(&aim.target, aim.role, turn)?))
+                self.routed(&aim.target, aim.role)
             }
             Way::Redirected(redirect) => {
                 let from = used.map(|used| used.node.id());
@@ -338,6 +399,13 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// The node that the routes of now name.
+    fn routed(&self, target: &Target, role: Role) -> Result<Arc<Node>, Trouble> {
+        let alike = *target == Target::Any || role == Role::ReplicaOk;
+        let turn = if alike { self.turn() } else { 0 };
+        Ok(Arc::clone(self.shared.topology.routes().find(target, role, turn)?))
     }
 
     /// How long one try may take.
@@ -352,8 +420,8 @@ impl Client {
 }
 
 /// The shared connection of `node` for such a request.
-pub(super) fn lane_of<'n>(aim: &Aim, node: &'n Node) -> &'n crate::connect::Lane {
-    if aim.lane == Lane::Bulk { node.bulk() } else { node.point() }
+pub(super) fn lane_of(lane: Lane, node: &Node) -> &crate::connect::Lane {
+    if lane == Lane::Bulk { node.bulk() } else { node.point() }
 }
 
 /// A server's refusal as a failure.

@@ -70,7 +70,7 @@ impl Client {
             self.shared.topology.refresh().await?;
             if self.shared.topology.can_move() {
                 let node = self.node(aim, &Way::Routed, None)?;
-                lane_of(aim, &node).connection().await?;
+                lane_of(aim.lane, &node).connection().await?;
                 if aim.role == Role::Primary {
                     node.exclusive().fill();
                 }
@@ -93,7 +93,7 @@ impl Client {
             let now = self.node(aim, &Way::Routed, None);
             let moved = now.is_ok_and(|now| now.id() != node.id());
             if !moved {
-                let shared = lane_of(aim, node);
+                let shared = lane_of(aim.lane, node);
                 let ended = async {
                     match by {
                         By::Shared(connection) => shared.kill(connection).await,

@@ -12,6 +12,7 @@ use redis::Value;
 use state_core::{ErrorKind, Outcome, Result};
 
 use super::*;
+use crate::command::Command;
 use mock::{Act, Mock, ok};
 
 static ECHO: Script = Script::new("echo", "return ARGV[1]");
@@ -25,13 +26,13 @@ fn config(mock: &Mock) -> RedisConfig {
 }
 
 fn get(key: &str) -> Request {
-    let mut command = redis::cmd("GET");
+    let mut command = Command::new("GET");
     command.arg(key);
     Request::new("get", Target::Slot(0), Body::Command(command)).with_repeat(Repeat::Safe)
 }
 
 fn incr() -> Request {
-    let mut command = redis::cmd("INCR");
+    let mut command = Command::new("INCR");
     command.arg("n");
     Request::new("increment", Target::Slot(0), Body::Command(command))
 }
@@ -205,11 +206,8 @@ async fn a_script_that_the_server_forgot_is_taught_again() {
     let mock = Mock::start(mock::scripts).await;
     let client = Client::connect(&config(&mock)).await.unwrap();
     for round in 1..=2 {
-        let body = Body::Script {
-            script: &ECHO,
-            keys: vec![Bytes::from_static(b"k")],
-            args: vec![Bytes::from_static(b"hello")],
-        };
+        let (key, arg) = (Bytes::from_static(b"k"), Bytes::from_static(b"hello"));
+        let body = Body::script(&ECHO, &[key], &[arg]);
         let reply = client.send(Request::new("put", Target::Slot(0), body)).await;
         assert_eq!(text(reply), "hello");
         let loads = mock.seen().iter().filter(|command| command.starts_with("SCRIPT")).count();
@@ -249,7 +247,7 @@ async fn refusals_inside_a_pipeline_stay_with_their_commands() {
     .await;
     let client = Client::connect(&config(&mock)).await.unwrap();
     let commands = ["a", "bad", "b"].map(|key| {
-        let mut command = redis::cmd("GET");
+        let mut command = Command::new("GET");
         command.arg(key);
         command
     });

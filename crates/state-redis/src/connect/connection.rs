@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,7 +16,8 @@ use tokio::time::Instant;
 use super::Trouble;
 use super::observe::Pulse;
 use super::reads;
-use super::wire::Wire;
+use super::wire::{Answers, Waiting, Wire};
+use crate::command::Command;
 use crate::errors::{Fault, Sent};
 
 /// For those who keep a limit of their own.
@@ -51,8 +53,8 @@ struct Detour {
 /// Why nobody waits for an answer any longer.
 enum Given {
     Up(Trouble),
-    /// The connection that is to be asked instead, and the time that is left.
-    Over(Arc<Connection>, Duration),
+    /// The connection that is to be asked instead.
+    Over(Arc<Connection>),
 }
 
 /// How requests get to the driver.
@@ -62,6 +64,38 @@ pub(super) enum Speaker {
     Wire(Wire),
     /// A connection over which the server sends messages unasked.
     Pushing(redis::aio::MultiplexedConnection),
+}
+
+/// A command that was handed in, and whose answer is waited for. Dropped, it is executed all the same.
+pub(crate) struct Begun<'a> {
+    waiting: Waiting,
+    connection: Arc<Connection>,
+    command: &'a Command,
+    until: Instant,
+    polled: bool,
+}
+
+impl Begun<'_> {
+    pub(crate) fn into_connection(self) -> Arc<Connection> {
+        self.connection
+    }
+
+    /// Waits for the answer, or for what is told of its loss.
+    pub(crate) async fn answer(&mut self) -> Result<redis::Value, Trouble> {
+        match std::future::poll_fn(|cx| self.poll(cx)).await.and_then(single) {
+            Ok(answer) => Ok(answer),
+            Err(Given::Up(trouble)) => Err(trouble),
+            Err(Given::Over(around)) => {
+                Box::pin(around.one(self.command, left(Some(self.until)))).await
+            }
+        }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<Answers, Given>> {
+        let (woken, command) = (std::mem::replace(&mut self.polled, true), self.command);
+        let is_read = || reads::is_read(command);
+        self.connection.poll_answer(&self.waiting, Some(self.until), woken, is_read, cx)
+    }
 }
 
 /// What became of asking a server to end a connection.
@@ -79,6 +113,8 @@ pub(crate) enum Ended {
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     pulse: Arc<Pulse>,
+    /// It knows itself what is owed; what follows is for the client library.
+    wire: Option<Wire>,
     /// Requests whose callers still wait.
     waiting: AtomicUsize,
     /// Requests whose callers went away before the answer, since the last sign of life.
@@ -97,7 +133,15 @@ impl Watched {
 
     /// Whether the server owes answers.
     pub(super) fn owes(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) + self.abandoned.load(Ordering::SeqCst) > 0
+        self.wire.as_ref().is_some_and(Wire::owes)
+            || self.waiting.load(Ordering::SeqCst) + self.abandoned.load(Ordering::SeqCst) > 0
+    }
+
+    /// Rouses a supervisor that sleeps until somebody sends: somebody has.
+    fn sent(&self) {
+        if self.idle.load(Ordering::SeqCst) && self.idle.swap(false, Ordering::SeqCst) {
+            self.changed.notify_one();
+        }
     }
 
     /// Forgets requests whose callers went away, because the server answers.
@@ -159,9 +203,7 @@ struct Owed<'a> {
 impl<'a> Owed<'a> {
     fn new(watched: &'a Watched) -> Self {
         watched.waiting.fetch_add(1, Ordering::SeqCst);
-        if watched.idle.swap(false, Ordering::SeqCst) {
-            watched.changed.notify_one();
-        }
+        watched.sent();
         Self { watched, answered: false }
     }
 }
@@ -183,7 +225,11 @@ impl Connection {
         pulse: Arc<Pulse>,
         runtime: &Handle,
     ) -> Self {
-        let watched = Arc::new(Watched { pulse, ..Watched::default() });
+        let wire = match &speaker {
+            Speaker::Wire(wire) => Some(wire.clone()),
+            Speaker::Pushing(_) => None,
+        };
+        let watched = Arc::new(Watched { pulse, wire, ..Watched::default() });
         let closing = Closing(Arc::clone(&watched));
         let driver = runtime.spawn(async move {
             let _closing = closing;
@@ -203,26 +249,34 @@ impl Connection {
     /// A read goes around a server that holds this connection back.
     pub(crate) async fn one(
         &self,
-        command: &redis::Cmd,
+        command: &Command,
         limit: Duration,
     ) -> Result<redis::Value, Trouble> {
         self.check()?;
-        let around = || self.detour().filter(|_| reads::is_read(command));
-        if let Some(around) = around() {
-            return Box::pin(around.one(command, limit)).await;
+        let until = Instant::now().checked_add(limit);
+        let is_read = || reads::is_read(command);
+        if let Some(around) = self.detour().filter(|_| is_read()) {
+            return Box::pin(around.one(command, left(until))).await;
         }
         let answer = match &self.speaker {
-            Speaker::Wire(wire) => self.answered(wire.one(command), limit, around).await,
+            Speaker::Wire(wire) => loop {
+                if let Some(waiting) = wire.begin(command, until)? {
+                    self.watched.sent();
+                    break self.answer(waiting, until, is_read).await.and_then(single);
+                }
+                self.room(wire, until).await?;
+            },
             Speaker::Pushing(shared) => {
                 let mut shared = shared.clone();
-                let sent = async { shared.send_packed_command(command).await.map_err(lost) };
-                Box::pin(self.answered(sent, limit, around)).await
+                let command = command.to_client();
+                let sent = async { shared.send_packed_command(&command).await.map_err(lost) };
+                Box::pin(self.answered(sent, until, is_read)).await
             }
         };
         match answer {
             Ok(answer) => Ok(answer),
             Err(Given::Up(trouble)) => Err(trouble),
-            Err(Given::Over(around, left)) => Box::pin(around.one(command, left)).await,
+            Err(Given::Over(around)) => Box::pin(around.one(command, left(until))).await,
         }
     }
 
@@ -230,29 +284,104 @@ impl Connection {
     /// error of the server.
     pub(crate) async fn many(
         &self,
-        commands: &redis::Pipeline,
+        commands: &[Command],
         limit: Duration,
     ) -> Result<Vec<redis::Value>, Trouble> {
         self.check()?;
-        let around = || self.detour().filter(|_| reads::are_reads(commands));
-        if let Some(around) = around() {
-            return Box::pin(around.many(commands, limit)).await;
+        let until = Instant::now().checked_add(limit);
+        let are_reads = || reads::are_reads(commands);
+        if let Some(around) = self.detour().filter(|_| are_reads()) {
+            return Box::pin(around.many(commands, left(until))).await;
         }
         let answers = match &self.speaker {
-            Speaker::Wire(wire) => self.answered(wire.many(commands), limit, around).await,
+            Speaker::Wire(wire) => loop {
+                if let Some(waiting) = wire.begin_many(commands, until)? {
+                    self.watched.sent();
+                    break self.answer(waiting, until, are_reads).await.and_then(several);
+                }
+                self.room(wire, until).await?;
+            },
             Speaker::Pushing(shared) => {
                 let mut shared = shared.clone();
+                let packed = Command::all_to_client(commands);
                 let sent = async {
-                    let sent = shared.send_packed_commands(commands, 0, commands.len());
-                    sent.await.map_err(lost)
+                    shared.send_packed_commands(&packed, 0, commands.len()).await.map_err(lost)
                 };
-                Box::pin(self.answered(sent, limit, around)).await
+                Box::pin(self.answered(sent, until, are_reads)).await
             }
         };
         match answers {
             Ok(answers) => Ok(answers),
             Err(Given::Up(trouble)) => Err(trouble),
-            Err(Given::Over(around, left)) => Box::pin(around.many(commands, left)).await,
+            Err(Given::Over(around)) => Box::pin(around.many(commands, left(until))).await,
+        }
+    }
+
+    /// Sends one command here and now, for an answer until `until`; `None` where that takes more than handing it in.
+    pub(crate) fn begin<'a>(
+        self: &Arc<Self>,
+        command: &'a Command,
+        until: Instant,
+    ) -> Option<Begun<'a>> {
+        let Speaker::Wire(wire) = &self.speaker else { return None };
+        if self.is_closed() || self.detour.open.load(Ordering::Relaxed) {
+            return None;
+        }
+        // What went wrong before anything was sent is found again on the long way.
+        let waiting = wire.begin(command, Some(until)).ok().flatten()?;
+        self.watched.sent();
+        Some(Begun { waiting, connection: Arc::clone(self), command, until, polled: false })
+    }
+
+    /// Waits for room for another request.
+    async fn room(&self, wire: &Wire, until: Option<Instant>) -> Result<(), Trouble> {
+        let Some(until) = until else {
+            wire.room().await;
+            return Ok(());
+        };
+        // What was not handed in can have no effect.
+        tokio::time::timeout_at(until, wire.room()).await.map_err(|_| Fault::Late.into())
+    }
+
+    /// Waits for the answer to what was handed in.
+    async fn answer(
+        &self,
+        waiting: Waiting,
+        until: Option<Instant>,
+        is_read: impl Fn() -> bool,
+    ) -> Result<Answers, Given> {
+        let mut polled = false;
+        std::future::poll_fn(|cx| {
+            let woken = std::mem::replace(&mut polled, true);
+            self.poll_answer(&waiting, until, woken, &is_read, cx)
+        })
+        .await
+    }
+
+    /// Whether the answer is there, or there is no more sense in waiting for it: that is looked at by who was `woken`.
+    fn poll_answer(
+        &self,
+        waiting: &Waiting,
+        until: Option<Instant>,
+        woken: bool,
+        is_read: impl Fn() -> bool,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Answers, Given>> {
+        if let Poll::Ready(answer) = waiting.poll_answer(cx) {
+            return Poll::Ready(answer.map_err(|trouble| Given::Up(self.stuck(trouble))));
+        }
+        if !woken {
+            return Poll::Pending;
+        }
+        if self.is_closed() {
+            return Poll::Ready(Err(Given::Up(self.ended().into())));
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Poll::Ready(Err(Given::Up(Fault::ReplyTimeout.into())));
+        }
+        match self.detour().filter(|_| is_read()) {
+            Some(around) => Poll::Ready(Err(Given::Over(around))),
+            None => Poll::Pending,
         }
     }
 
@@ -262,14 +391,15 @@ impl Connection {
     async fn answered<T>(
         &self,
         sent: impl Future<Output = Result<T, Trouble>>,
-        limit: Duration,
-        around: impl Fn() -> Option<Arc<Self>>,
+        until: Option<Instant>,
+        is_read: impl Fn() -> bool,
     ) -> Result<T, Given> {
         let mut owed = Owed::new(&self.watched);
-        let first = limit.min(LOOK_AGAIN);
-        let (mut sent, mut timer) = (pin!(sent), pin!(tokio::time::sleep(first)));
-        // None: never.
-        let end = timer.deadline().checked_add(limit.saturating_sub(first));
+        let next = || {
+            let next = Instant::now() + LOOK_AGAIN;
+            until.map_or(next, |until| until.min(next))
+        };
+        let (mut sent, mut timer) = (pin!(sent), pin!(tokio::time::sleep_until(next())));
         loop {
             tokio::select! {
                 biased;
@@ -282,23 +412,20 @@ impl Connection {
             if self.is_closed() {
                 return Err(Given::Up(self.ended().into()));
             }
-            let now = Instant::now();
-            if end.is_some_and(|end| end <= now) {
+            if until.is_some_and(|until| until <= Instant::now()) {
                 return Err(Given::Up(Fault::ReplyTimeout.into()));
             }
-            if let Some(around) = around() {
-                let left = end.map_or(UNLIMITED, |end| end.saturating_duration_since(now));
-                return Err(Given::Over(around, left));
+            if let Some(around) = self.detour().filter(|_| is_read()) {
+                return Err(Given::Over(around));
             }
-            let next = now + LOOK_AGAIN;
-            timer.as_mut().reset(end.map_or(next, |end| end.min(next)));
+            timer.as_mut().reset(next());
         }
     }
 
     /// Ends the connection that the server, to which this one leads too, numbers `id`.
     pub(super) async fn kill(&self, id: Option<i64>) -> Ended {
         let Some(id) = id else { return Ended::Refused };
-        let mut kill = redis::cmd("CLIENT");
+        let mut kill = Command::new("CLIENT");
         kill.arg("KILL").arg("ID").arg(id);
         match self.one(&kill, UNLIMITED).await {
             // None at all was there: it has ended before.
@@ -396,6 +523,25 @@ impl Drop for Connection {
     }
 }
 
+/// What is left of the time.
+fn left(until: Option<Instant>) -> Duration {
+    until.map_or(UNLIMITED, |until| until.saturating_duration_since(Instant::now()))
+}
+
+fn single(answers: Answers) -> Result<redis::Value, Given> {
+    match answers {
+        Answers::One(value) => Ok(value),
+        Answers::Many(_) => Err(Given::Up(Fault::Unexpected.into())),
+    }
+}
+
+fn several(answers: Answers) -> Result<Vec<redis::Value>, Given> {
+    match answers {
+        Answers::Many(values) => Ok(values),
+        Answers::One(_) => Err(Given::Up(Fault::Unexpected.into())),
+    }
+}
+
 /// The driver may have written the request before the connection ended.
 fn lost(error: redis::RedisError) -> Trouble {
     Trouble::Redis(error, Sent::Maybe)
@@ -429,7 +575,7 @@ mod tests {
         let made = redis::aio::MultiplexedConnection::new_with_config(&PLAIN, near, options).await;
         let (shared, _queue) = made.unwrap();
         let connection = start(shared, pause(Duration::from_millis(1)));
-        let answer = connection.one(&redis::cmd("PING"), Duration::from_secs(20)).await;
+        let answer = connection.one(&Command::new("PING"), Duration::from_secs(20)).await;
         assert!(matches!(answer, Err(Trouble::Fault(Fault::LostAfterSend))), "{answer:?}");
     }
 
@@ -442,7 +588,7 @@ mod tests {
         let connection = start(shared, driver);
         for limit in [Duration::from_millis(1), LOOK_AGAIN, 2 * LOOK_AGAIN] {
             let began = Instant::now();
-            let answer = connection.one(&redis::cmd("PING"), limit).await;
+            let answer = connection.one(&Command::new("PING"), limit).await;
             assert!(matches!(answer, Err(Trouble::Fault(Fault::ReplyTimeout))), "{answer:?}");
             assert!(began.elapsed() >= limit, "given up early");
         }

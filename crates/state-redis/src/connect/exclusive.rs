@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::{Purpose, Trouble, handshake, pause};
+use crate::command::Command;
 use crate::config::{Address, RedisConfig};
 use crate::errors::{Fault, Sent};
 
@@ -212,13 +213,14 @@ impl Exclusive {
     /// Sends commands in one write and waits for their answers.
     pub(crate) async fn many(
         &mut self,
-        commands: &redis::Pipeline,
+        commands: &[Command],
     ) -> Result<Vec<redis::Value>, Trouble> {
         let Some(connection) = &mut self.connection else {
             return Err(Fault::LostBeforeSend.into());
         };
         self.settled = false;
-        let answers = connection.send_packed_commands(commands, 0, commands.len()).await;
+        let packed = Command::all_to_client(commands);
+        let answers = connection.send_packed_commands(&packed, 0, commands.len()).await;
         self.settled = answers.is_ok();
         answers.map_err(|error| Trouble::Redis(error, Sent::Maybe))
     }

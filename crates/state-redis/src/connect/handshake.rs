@@ -1,6 +1,7 @@
 //! The first commands of a connection: login, database, name, role, `PING`.
 
 use super::{Connection, Purpose, Trouble, UNLIMITED};
+use crate::command::Command;
 use crate::config::{RedisConfig, Secret, Topology};
 use crate::errors::{Fault, Sent};
 
@@ -36,22 +37,25 @@ pub(super) async fn greet(
     if let (username, Some(password)) = login(config, purpose)
         && !logged_in
     {
-        let mut auth = redis::cmd("AUTH");
-        auth.arg(username).arg(password.expose());
+        let mut auth = Command::new("AUTH");
+        if let Some(username) = username {
+            auth.arg(username);
+        }
+        auth.arg(password.expose());
         judge(connection.one(&auth, UNLIMITED).await.map_err(Trouble::before_sending)?)?;
     } else {
         judge(
             connection
-                .one(&redis::cmd("PING"), UNLIMITED)
+                .one(&Command::new("PING"), UNLIMITED)
                 .await
                 .map_err(Trouble::before_sending)?,
         )?;
     }
-    let mut greeting = redis::Pipeline::with_capacity(5);
+    let mut greeting = Vec::with_capacity(5);
     let mut steps = Vec::with_capacity(5);
-    let mut add = |step, command: redis::Cmd| {
+    let mut add = |step, command: Command| {
         steps.push(step);
-        greeting.add_command(command);
+        greeting.push(command);
     };
     if config.database != 0 && purpose != Purpose::Sentinel {
         add(Step::Needed, with("SELECT", &[&config.database.to_string()]));
@@ -63,11 +67,11 @@ pub(super) async fn greet(
         add(Step::Id, with("CLIENT", &["ID"]));
     }
     match purpose {
-        Purpose::ClusterReplica => add(Step::Needed, redis::cmd("READONLY")),
-        Purpose::Primary => add(Step::Role, redis::cmd("ROLE")),
+        Purpose::ClusterReplica => add(Step::Needed, Command::new("READONLY")),
+        Purpose::Primary => add(Step::Role, Command::new("ROLE")),
         Purpose::Any | Purpose::Sentinel => {}
     }
-    add(Step::Needed, redis::cmd("PING"));
+    add(Step::Needed, Command::new("PING"));
     let answers = connection.many(&greeting, UNLIMITED).await.map_err(Trouble::before_sending)?;
     for (step, answer) in steps.into_iter().zip(answers) {
         match (step, judge(answer)) {
@@ -92,8 +96,10 @@ pub(super) fn is_primary(role: &redis::Value) -> bool {
     matches!(fields.first(), Some(redis::Value::BulkString(name)) if name == b"master")
 }
 
-fn with(name: &str, args: &[&str]) -> redis::Cmd {
-    let mut command = redis::cmd(name);
-    command.arg(args);
+fn with(name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    for arg in args {
+        command.arg(*arg);
+    }
     command
 }

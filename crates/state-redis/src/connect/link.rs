@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{Connection, Connector, Ended, Purpose, Trouble, UNLIMITED, pause};
+use crate::command::Command;
 use crate::config::Address;
 use crate::errors::Fault;
 use crate::retry::Backoff;
@@ -247,7 +248,7 @@ impl Supervisor {
 /// Whether the server says that it has the command of `silent` and makes it wait: `CLIENT PAUSE`.
 async fn held_back(fresh: &Connection, silent: &Connection) -> bool {
     let Some(id) = silent.server_id() else { return false };
-    let mut list = redis::cmd("CLIENT");
+    let mut list = Command::new("CLIENT");
     list.arg("LIST").arg("ID").arg(id);
     match fresh.one(&list, UNLIMITED).await {
         Ok(redis::Value::BulkString(line)) => is_blocked(&line),

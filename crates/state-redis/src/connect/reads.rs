@@ -1,5 +1,7 @@
 //! Which commands a server answers while it makes writes wait: `CLIENT PAUSE … WRITE`, a failover in order.
 
+use crate::command::Command;
+
 /// The reads that this driver sends as plain commands, and what it asks servers about themselves. A script may write, as
 /// far as a server knows, so those that only read are not among them.
 const READS: [&[u8]; 18] = [
@@ -24,13 +26,13 @@ const READS: [&[u8]; 18] = [
 ];
 
 /// Whether `command` is one of them.
-pub(super) fn is_read(command: &redis::Cmd) -> bool {
-    matches!(command.args_iter().next(), Some(redis::Arg::Simple(name)) if READS.contains(&name))
+pub(super) fn is_read(command: &Command) -> bool {
+    READS.contains(&command.name())
 }
 
 /// Whether all of `commands` are.
-pub(super) fn are_reads(commands: &redis::Pipeline) -> bool {
-    commands.cmd_iter().all(is_read)
+pub(super) fn are_reads(commands: &[Command]) -> bool {
+    commands.iter().all(is_read)
 }
 
 #[cfg(test)]
@@ -39,15 +41,14 @@ mod tests {
 
     #[test]
     fn what_may_write_is_no_read() {
-        assert!(is_read(redis::cmd("GET").arg("k")));
-        assert!(is_read(redis::cmd("CLUSTER").arg("NODES")));
+        assert!(is_read(Command::new("GET").arg("k")));
+        assert!(is_read(Command::new("CLUSTER").arg("NODES")));
         for write in ["SET", "GETDEL", "GETEX", "EVALSHA", "UNLINK", "PUBLISH", "WAIT", "ASKING"] {
-            assert!(!is_read(redis::cmd(write).arg("k")), "{write}");
+            assert!(!is_read(Command::new(write).arg("k")), "{write}");
         }
-        let mut commands = redis::Pipeline::new();
-        commands.cmd("GET").arg("k").cmd("MGET").arg("k");
+        let mut commands = vec![Command::new("GET"), Command::new("MGET")];
         assert!(are_reads(&commands));
-        commands.cmd("SET").arg("k").arg("v");
+        commands.push(Command::new("SET"));
         assert!(!are_reads(&commands));
     }
 }

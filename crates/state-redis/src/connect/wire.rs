@@ -9,19 +9,24 @@
 
 mod driver;
 mod parse;
+mod slot;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use redis::Value;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Trouble;
+use crate::command::Command;
 use crate::errors::{Fault, Sent};
 
 pub(super) use driver::Driver;
+use slot::Slot;
+pub(super) use slot::Waiting;
 
 /// Bytes from which the driver takes a buffer without waiting for more, and a request has a buffer of its own.
 const BURST_BYTES: usize = 64 << 10;
@@ -44,6 +49,8 @@ struct Shared {
     room: Notify,
     /// Set before the first caller is told of the end, so that none of them tries the same connection again.
     ended: AtomicBool,
+    /// Requests that the driver has taken and that are not answered.
+    taken: AtomicUsize,
 }
 
 /// What the driver has not taken yet.
@@ -58,6 +65,9 @@ struct Queue {
     spare: Vec<u8>,
     /// Whether somebody waits for room.
     crowded: bool,
+    /// When the driver wakes those who wait, so that they look at what there is beside their answers; nobody's time is
+    /// up before.
+    look_at: Option<Instant>,
     /// Why the connection has ended.
     ended: Option<Trouble>,
 }
@@ -76,12 +86,14 @@ struct Asked {
     answers: Answers,
     /// How many are still to come.
     due: usize,
-    to: oneshot::Sender<Result<Answers, Trouble>>,
+    to: Arc<Slot>,
+    /// When the caller's time is up.
+    until: Option<Instant>,
 }
 
 /// The answers to one request. An answer may be an error of the server.
 #[derive(Debug)]
-enum Answers {
+pub(super) enum Answers {
     One(Value),
     Many(Vec<Value>),
 }
@@ -98,66 +110,67 @@ impl Wire {
         self.shared.ended.load(Ordering::SeqCst)
     }
 
-    /// Sends one command and waits for its answer.
-    ///
-    /// # Errors
-    /// The connection is lost, and whether the command was written before.
-    pub(super) async fn one(&self, command: &redis::Cmd) -> Result<Value, Trouble> {
-        let size = command.args_iter().map(|arg| size(&arg)).sum::<usize>();
-        let packed = (size >= APART_BYTES).then(|| command.get_packed_command());
-        let pack = |buffer: &mut Vec<u8>| command.write_packed_command(buffer);
-        match self.ask(packed, pack, Answers::One(Value::Nil), 1).await? {
-            Answers::One(value) => Ok(value),
-            Answers::Many(_) => Err(Fault::Unexpected.into()),
-        }
+    /// Whether answers are due.
+    pub(super) fn owes(&self) -> bool {
+        let queue = self.shared.queue.lock();
+        // What the driver takes it counts before it lets go of the queue.
+        !queue.asked.is_empty() || self.shared.taken.load(Ordering::SeqCst) > 0
     }
 
-    /// Sends several commands behind each other and waits for all answers.
+    /// Hands in one command, of which the caller is woken at `until` at the latest; `None` where that has to wait for
+    /// room.
     ///
     /// # Errors
-    /// As [`one`](Self::one).
-    pub(super) async fn many(&self, commands: &redis::Pipeline) -> Result<Vec<Value>, Trouble> {
-        let count = commands.len();
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let packed = Some(commands.get_packed_pipeline());
-        let answers = Answers::Many(Vec::with_capacity(count));
-        match self.ask(packed, |_| {}, answers, count).await? {
-            Answers::Many(values) => Ok(values),
-            Answers::One(_) => Err(Fault::Unexpected.into()),
-        }
-    }
-
-    /// Hands in a request: what is packed already, or what `pack` writes.
-    async fn ask(
+    /// The connection is lost, and the command was not written.
+    pub(super) fn begin(
         &self,
-        mut packed: Option<Vec<u8>>,
-        pack: impl Fn(&mut Vec<u8>),
-        answers: Answers,
-        due: usize,
-    ) -> Result<Answers, Trouble> {
-        let (to, answered) = oneshot::channel();
-        let mut asked = Some(Asked { answers, due, to });
-        while let Some(next) = self.hand_in(&mut packed, &pack, asked.take())? {
-            asked = Some(next);
-            let room = self.shared.room.notified();
-            if self.is_crowded() {
-                room.await;
-            }
+        command: &Command,
+        until: Option<Instant>,
+    ) -> Result<Option<Waiting>, Trouble> {
+        let large = command.payload_bytes() >= APART_BYTES;
+        let mut packed = large.then(|| Command::pack_all(std::slice::from_ref(command)));
+        let (answers, slot) = (Answers::One(Value::Nil), Arc::default());
+        let asked = Asked { answers, due: 1, to: Arc::clone(&slot), until };
+        let left = self.hand_in(&mut packed, |buffer| command.pack(buffer), asked)?;
+        Ok(left.is_none().then(|| Waiting::new(slot)))
+    }
+
+    /// As [`begin`](Self::begin), for several commands.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn begin_many(
+        &self,
+        commands: &[Command],
+        until: Option<Instant>,
+    ) -> Result<Option<Waiting>, Trouble> {
+        let (due, slot) = (commands.len(), Arc::<Slot>::default());
+        let answers = Answers::Many(Vec::with_capacity(due));
+        if due == 0 {
+            slot.fill(Ok(answers));
+            return Ok(Some(Waiting::new(slot)));
         }
-        // A driver that is dropped lets go of those whose requests it has taken.
-        answered.await.unwrap_or_else(|_| Err(Fault::LostAfterSend.into()))
+        let mut packed = Some(Command::pack_all(commands));
+        let asked = Asked { answers, due, to: Arc::clone(&slot), until };
+        let left = self.hand_in(&mut packed, |_| {}, asked)?;
+        Ok(left.is_none().then(|| Waiting::new(slot)))
+    }
+
+    /// Returns when there may be room again, or the connection has ended.
+    pub(super) async fn room(&self) {
+        let room = self.shared.room.notified();
+        if self.is_crowded() {
+            room.await;
+        }
     }
 
     /// Gives the caller back when there is no room.
     fn hand_in(
         &self,
         packed: &mut Option<Vec<u8>>,
-        pack: impl Fn(&mut Vec<u8>),
-        asked: Option<Asked>,
+        pack: impl FnOnce(&mut Vec<u8>),
+        asked: Asked,
     ) -> Result<Option<Asked>, Trouble> {
-        let Some(asked) = asked else { return Ok(None) };
         let mut queue = self.shared.queue.lock();
         if let Some(trouble) = &queue.ended {
             return Err(trouble.clone());
@@ -166,7 +179,15 @@ impl Wire {
             queue.crowded = true;
             return Ok(Some(asked));
         }
-        let idle = queue.asked.is_empty();
+        // One whose time is up before the driver looks has to be told to it.
+        let sooner = match (queue.look_at, asked.until) {
+            (Some(look_at), Some(until)) => until < look_at,
+            _ => false,
+        };
+        if sooner {
+            queue.look_at = asked.until;
+        }
+        let wake = sooner || queue.asked.is_empty();
         match packed.take() {
             Some(packed) if packed.len() >= BURST_BYTES => {
                 queue.bytes += packed.len();
@@ -177,7 +198,7 @@ impl Wire {
         }
         queue.asked.push_back(asked);
         drop(queue);
-        if idle {
+        if wake {
             self.shared.driver.wake();
         }
         Ok(None)
@@ -218,13 +239,9 @@ impl Asked {
             return Some(self);
         }
         // Whoever went away needs no answer.
-        drop(self.to.send(Ok(self.answers)));
+        self.to.fill(Ok(self.answers));
         None
     }
-}
-
-fn size(arg: &redis::Arg<&[u8]>) -> usize {
-    if let redis::Arg::Simple(bytes) = arg { bytes.len() } else { 0 }
 }
 
 /// What becomes of a request that was not written when its connection ended.

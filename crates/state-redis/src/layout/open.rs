@@ -6,6 +6,7 @@ use state_core::{Error, Result};
 use super::options::BUCKETS;
 use super::{Layout, NamespaceOptions, WatchHistory};
 use crate::client::{Body, Client, Repeat, Reply, Request, Target};
+use crate::command::Command;
 use crate::scripts::{optional, unlike};
 use crate::topology::slot_of;
 
@@ -21,9 +22,9 @@ pub(crate) async fn agree(
 ) -> Result<Layout> {
     options.check()?;
     let chosen = options.layout();
-    let mut record = redis::cmd("SET");
+    let mut record = Command::new("SET");
     record.arg(key.as_ref()).arg(chosen.write().as_ref()).arg("NX");
-    let mut read = redis::cmd("GET");
+    let mut read = Command::new("GET");
     read.arg(key.as_ref());
     let body = Body::Pipeline(vec![record, read]);
     let request = Request::new("open", Target::Slot(slot_of(key)), body);
@@ -46,7 +47,7 @@ pub(crate) async fn agree(
 /// # Errors
 /// As [`agree`].
 pub(crate) async fn look(client: &Client, key: &Bytes) -> Result<Layout> {
-    let mut read = redis::cmd("GET");
+    let mut read = Command::new("GET");
     read.arg(key.as_ref());
     let request = Request::new("open", Target::Slot(slot_of(key)), Body::Command(read));
     let Reply::One(found) = client.send(request.with_repeat(Repeat::Safe)).await? else {

@@ -10,6 +10,7 @@ use state_core::{Error, ErrorKind, Result};
 use super::hub::Shared;
 use super::topic::{Arrived, Topic};
 use crate::client::{Dedicated, Speaker};
+use crate::command::Command;
 use crate::connect::pause;
 use crate::retry::Backoff;
 
@@ -125,7 +126,7 @@ impl Line<'_> {
                 () = self.shared.changed.notified() => self.follow_board().await?,
                 () = pause(BEAT) => {
                     // An answer that says no is an answer; a lost connection is seen above.
-                    let ping = redis::cmd("PING");
+                    let ping = Command::new("PING");
                     let asked = self.speaker.command(&ping);
                     if tokio::time::timeout(PATIENCE, asked).await.is_err() {
                         return Ok(());
@@ -174,7 +175,7 @@ impl Line<'_> {
     /// of these topics alone.
     async fn subscribe(&mut self, topics: &[Topic]) -> Result<Result<()>> {
         let missing: Vec<_> = topics.iter().filter(|topic| !self.held.contains(*topic)).collect();
-        let ping = missing.is_empty().then(|| redis::cmd("PING"));
+        let ping = missing.is_empty().then(|| Command::new("PING"));
         let commands = missing.iter().map(|topic| topic.subscribe()).chain(ping);
         let answers = self.ask(commands).await?;
         // What was sent before the answers is not for who comes only now.
@@ -194,17 +195,14 @@ impl Line<'_> {
 
     async fn ask(
         &self,
-        commands: impl Iterator<Item = redis::Cmd>,
+        commands: impl Iterator<Item = Command>,
     ) -> Result<Vec<Result<redis::Value>>> {
-        let mut pipeline = redis::Pipeline::new();
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        if pipeline.is_empty() {
+        let commands: Vec<Command> = commands.collect();
+        if commands.is_empty() {
             return Ok(Vec::new());
         }
         let limit = self.shared.client.config().attempt_timeout();
-        let asked = tokio::time::timeout(limit, self.speaker.commands(&pipeline)).await;
+        let asked = tokio::time::timeout(limit, self.speaker.commands(&commands)).await;
         asked.map_err(|_| late())?
     }
 }

@@ -7,6 +7,7 @@ use redis::{PushInfo, PushKind, Value};
 use state_core::{Error, Result};
 
 use super::{Channels, SubscribeOptions};
+use crate::command::Command;
 
 /// A channel by its name, or all whose names match a pattern.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -28,21 +29,21 @@ impl Topic {
     }
 
     /// The command that subscribes to it. One for each topic: the server answers one for each.
-    pub(super) fn subscribe(&self) -> redis::Cmd {
+    pub(super) fn subscribe(&self) -> Command {
         self.command("SUBSCRIBE", "PSUBSCRIBE")
     }
 
     /// The command that gives it up.
-    pub(super) fn unsubscribe(&self) -> redis::Cmd {
+    pub(super) fn unsubscribe(&self) -> Command {
         self.command("UNSUBSCRIBE", "PUNSUBSCRIBE")
     }
 
-    fn command(&self, channel: &str, pattern: &str) -> redis::Cmd {
+    fn command(&self, channel: &str, pattern: &str) -> Command {
         let (name, topic) = match self {
             Self::Channel(topic) => (channel, topic),
             Self::Pattern(topic) => (pattern, topic),
         };
-        let mut command = redis::cmd(name);
+        let mut command = Command::new(name);
         command.arg(topic.as_ref());
         command
     }

@@ -8,6 +8,7 @@ use redis::Value;
 
 use super::slots::SLOTS;
 use super::{Node, Routes, Shard, Topology};
+use crate::command::Command;
 use crate::config::Address;
 use crate::connect::{Purpose, Trouble, UNLIMITED};
 use crate::errors::{Fault, Sent};
@@ -68,7 +69,7 @@ impl Topology {
 
 async fn slot_map(node: &Node) -> Result<Vec<Line>, Trouble> {
     let connection = node.point().connection().await?;
-    let mut ask = redis::cmd("CLUSTER");
+    let mut ask = Command::new("CLUSTER");
     ask.arg("SLOTS");
     let answer = connection.one(&ask, UNLIMITED).await?;
     let answer = answer.extract_error().map_err(|error| Trouble::Redis(error, Sent::No))?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::{Routes, Shard, Topology};
+use crate::command::Command;
 use crate::config::Address;
 use crate::connect::{Connection, Purpose, Pushes, Trouble, UNLIMITED, pause};
 use crate::errors::{Fault, Sent};
@@ -96,7 +97,7 @@ impl Topology {
             let subscribed = async {
                 let pushes =
                     Pushes::connect(self.connector(), &sentinel, Purpose::Sentinel).await?;
-                let mut subscribe = redis::cmd("SUBSCRIBE");
+                let mut subscribe = Command::new("SUBSCRIBE");
                 subscribe.arg("+switch-master");
                 pushes.connection().one(&subscribe, UNLIMITED).await?;
                 Ok::<_, Trouble>(pushes)
@@ -129,7 +130,7 @@ async fn next_of(pushes: &mut Pushes) -> Option<redis::PushInfo> {
         if let Ok(message) = tokio::time::timeout(QUIET, pushes.next()).await {
             return message;
         }
-        let ping = redis::cmd("PING");
+        let ping = Command::new("PING");
         let asked = tokio::time::timeout(PATIENCE, pushes.connection().one(&ping, UNLIMITED)).await;
         if !matches!(asked, Ok(Ok(_))) {
             return None;
@@ -138,7 +139,7 @@ async fn next_of(pushes: &mut Pushes) -> Option<redis::PushInfo> {
 }
 
 async fn ask(connection: &Connection, what: &str, master: &str) -> Result<Value, Trouble> {
-    let mut command = redis::cmd("SENTINEL");
+    let mut command = Command::new("SENTINEL");
     command.arg(what).arg(master);
     let answer = connection.one(&command, UNLIMITED).await?;
     answer.extract_error().map_err(|error| Trouble::Redis(error, Sent::No))

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use redis::{Cmd, Value};
+use redis::Value;
 
+use crate::command::Command;
 use crate::config::Address;
 use crate::info::Info;
 
@@ -33,9 +34,9 @@ pub(crate) struct View {
 const ARRIVALS: [&str; 2] = ["cmdstat_restore-asking", "cmdstat_config|resetstat"];
 
 /// The questions whose answers [`View::read`] reads.
-pub(crate) fn questions(cluster: bool) -> [Cmd; 2] {
+pub(crate) fn questions(cluster: bool) -> [Command; 2] {
     let words = |name: &str, word: &str| {
-        let mut command = redis::cmd(name);
+        let mut command = Command::new(name);
         command.arg(word);
         command
     };

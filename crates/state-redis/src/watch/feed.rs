@@ -17,6 +17,7 @@ use super::hub::Shared;
 use super::look::{Seen, look};
 use super::space::Found;
 use crate::client::{Dedicated, NodeId, Speaker};
+use crate::command::Command;
 use crate::connect::pause;
 use crate::retry::Backoff;
 
@@ -185,9 +186,9 @@ impl<'a> Line<'a> {
             return;
         }
         let command = if due.prefixes.is_empty() {
-            redis::cmd("PING")
+            Command::new("PING")
         } else {
-            let mut command = redis::cmd("CLIENT");
+            let mut command = Command::new("CLIENT");
             command.arg("TRACKING").arg("ON").arg("BCAST");
             for prefix in &due.prefixes {
                 command.arg("PREFIX").arg(prefix.as_ref());

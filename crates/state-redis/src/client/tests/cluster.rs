@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::*;
+use crate::command::Command;
 
 /// The slot map in which the server at `port` has everything.
 fn whole_map(port: u16) -> Act {
@@ -83,9 +84,9 @@ async fn the_map_is_asked_for_when_a_node_does_not_serve_its_slots() {
 #[tokio::test]
 async fn redirected_commands_of_a_pipeline_keep_their_places() {
     let (_old, new, client) = two_nodes("-ASK 0 127.0.0.1:PORT\r\n", false).await;
-    let mut read = redis::cmd("GET");
+    let mut read = Command::new("GET");
     read.arg("k");
-    let commands = vec![redis::cmd("PING"), read.clone(), redis::cmd("PING"), read];
+    let commands = vec![Command::new("PING"), read.clone(), Command::new("PING"), read];
     let request = Request::new("get_many", Target::Slot(0), Body::Pipeline(commands));
     let Reply::Many(answers) = client.send(request).await.unwrap() else { panic!("one") };
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();

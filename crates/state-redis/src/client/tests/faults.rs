@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::command::Command;
 
 /// Does `act` on the first `count` commands called `name`, and what is usual otherwise.
 fn first(
@@ -87,9 +88,9 @@ async fn a_server_that_takes_nothing_of_what_is_written_is_given_up() {
     (config.write_timeout_ms, config.silence_timeout_ms) = (100, 60_000);
     let client = Client::connect(&config).await.unwrap();
     assert_eq!(text(client.send(get("k")).await), "k");
-    let mut command = redis::cmd("APPEND");
+    let mut command = Command::new("APPEND");
     // More than the buffers of both ends take.
-    command.arg("k").arg(vec![0_u8; 64 << 20]);
+    command.arg("k").arg(vec![0_u8; 64 << 20].as_slice());
     let request = Request::new("append", Target::Slot(0), Body::Command(command));
     let (error, behind) = tokio::join!(client.send(request), client.send(incr()));
     let error = error.unwrap_err();
@@ -114,7 +115,7 @@ async fn a_server_that_holds_a_command_back_itself_is_waited_for() {
     })
     .await;
     let client = Client::connect(&config(&mock)).await.unwrap();
-    let mut command = redis::cmd("SET");
+    let mut command = Command::new("SET");
     command.arg("k").arg("v");
     let set = Request::new("put", Target::Slot(0), Body::Command(command));
     client.send(set.with_repeat(Repeat::Safe)).await.unwrap();
@@ -143,7 +144,7 @@ async fn reads_go_around_a_write_that_the_server_holds_back() {
     for round in 0..3 {
         assert_eq!(text(client.send(get("k")).await), "k", "{round}");
         let commands = ["a", "b"].map(|key| {
-            let mut command = redis::cmd("GET");
+            let mut command = Command::new("GET");
             command.arg(key);
             command
         });
@@ -191,14 +192,14 @@ async fn an_exclusive_connection_with_an_answer_due_is_not_given_to_another() {
     let mut config = config(&mock);
     config.pool_size_max = 1;
     let client = Client::connect(&config).await.unwrap();
-    let mut command = redis::cmd("BLPOP");
-    command.arg("list").arg(0);
+    let mut command = Command::new("BLPOP");
+    command.arg("list").arg(0_u64);
     let request = |command| {
         Request::new("pop", Target::Any, Body::Command(command)).with_lane(Lane::Exclusive)
     };
     let patience = Duration::from_millis(200);
     tokio::time::timeout(patience, client.send(request(command))).await.unwrap_err();
-    let mut command = redis::cmd("GET");
+    let mut command = Command::new("GET");
     command.arg("k");
     assert_eq!(text(client.send(request(command)).await), "k");
 }

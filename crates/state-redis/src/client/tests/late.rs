@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::command::Command;
 
 fn set(repeat: Repeat) -> Request {
-    let mut command = redis::cmd("SET");
+    let mut command = Command::new("SET");
     command.arg("k").arg("v");
     Request::new("put", Target::Slot(0), Body::Command(command)).with_repeat(repeat)
 }

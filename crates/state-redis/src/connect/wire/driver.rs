@@ -7,10 +7,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use redis::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep};
 
 use super::parse::Parser;
 use super::{Asked, BURST_BYTES, Buffer, Shared, unsent};
@@ -21,6 +23,9 @@ use crate::errors::{Fault, Sent};
 const READ_BYTES: usize = 64 << 10;
 /// Less room than this is not worth a call.
 const READ_BYTES_MIN: usize = 4 << 10;
+
+/// How often those who wait are woken to look whether that still makes sense.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Writes requests and hands out answers until the stream ends. Dropping it ends the connection.
 #[derive(Debug)]
@@ -45,6 +50,8 @@ pub(in crate::connect) struct Driver<S> {
     early: Option<Value>,
     parser: Parser,
     input: BytesMut,
+    /// Runs until those who wait are woken to look; nobody else has a timer.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Driver<S> {
@@ -62,6 +69,7 @@ impl<S> Driver<S> {
             early: None,
             parser: Parser::default(),
             input: BytesMut::new(),
+            timer: None,
         }
     }
 
@@ -84,6 +92,7 @@ impl<S> Driver<S> {
         self.last = queue.asked.len();
         std::mem::swap(&mut self.buffers, &mut queue.buffers);
         self.asked.append(&mut queue.asked);
+        self.shared.taken.store(self.asked.len(), Ordering::SeqCst);
         queue.bytes = 0;
         let crowded = std::mem::take(&mut queue.crowded);
         drop(queue);
@@ -127,11 +136,48 @@ impl<S> Driver<S> {
         let mut asked = std::mem::take(&mut self.asked);
         let not_written = asked.split_off(asked.len().saturating_sub(unwritten));
         for asked in asked {
-            drop(asked.to.send(Err(trouble.clone())));
+            asked.to.fill(Err(trouble.clone()));
         }
         for asked in not_written.into_iter().chain(not_taken) {
-            drop(asked.to.send(Err(unsent(trouble))));
+            asked.to.fill(Err(unsent(trouble)));
         }
+        self.shared.taken.store(0, Ordering::SeqCst);
+    }
+
+    /// Wakes those who wait when the time of one of them is up, and from time to time.
+    #[expect(clippy::disallowed_methods, reason = "sockets and their timers belong to one runtime")]
+    fn look(&mut self, cx: &mut Context<'_>) {
+        while let Some(at) = self.look_at() {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+            if timer.deadline() != at {
+                timer.as_mut().reset(at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            let mut queue = self.shared.queue.lock();
+            queue.look_at = None;
+            for asked in self.asked.iter().chain(&queue.asked) {
+                asked.to.look();
+            }
+        }
+    }
+
+    /// When those who wait are to be woken; `None` while nobody does.
+    fn look_at(&self) -> Option<Instant> {
+        let mut queue = self.shared.queue.lock();
+        if queue.look_at.is_none() {
+            if self.asked.is_empty() && queue.asked.is_empty() {
+                return None;
+            }
+            let now = Instant::now();
+            let ends = self.asked.iter().chain(&queue.asked).filter_map(|asked| asked.until);
+            // Those whose time was up before have been woken.
+            let soonest = ends.filter(|until| *until > now).min();
+            let next = now + LOOK_AGAIN;
+            queue.look_at = Some(soonest.map_or(next, |until| until.min(next)));
+        }
+        queue.look_at
     }
 }
 
@@ -197,14 +243,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Poll::Ready(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Poll::Ready(read) => drop(read?),
         }
-        while let Some(value) = self.parser.next(&mut self.input)? {
+        let mut input = std::mem::take(&mut self.input);
+        let mut rest = input.as_ref();
+        let answered = self.answer_all(&mut rest);
+        let used = input.len() - rest.len();
+        input.advance(used);
+        self.input = input;
+        answered.map(|()| true)
+    }
+
+    /// Hands out the answers in `input`.
+    fn answer_all(&mut self, input: &mut &[u8]) -> io::Result<()> {
+        while let Some(value) = self.parser.next(input)? {
             if self.asked.is_empty() && self.began {
                 let message = "an answer to no request";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
             self.answer(value);
         }
-        Ok(true)
+        Ok(())
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -224,7 +281,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.driver.register(cx.waker());
         match self.drive(cx) {
-            Ok(()) => Poll::Pending,
+            Ok(()) => {
+                self.shared.taken.store(self.asked.len(), Ordering::SeqCst);
+                self.look(cx);
+                Poll::Pending
+            }
             Err(error) => {
                 self.end(&Trouble::Io(Arc::new(error), Sent::Maybe));
                 Poll::Ready(())

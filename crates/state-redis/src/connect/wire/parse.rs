@@ -5,7 +5,6 @@
 
 use std::io;
 
-use bytes::{Buf, BytesMut};
 use redis::Value;
 
 /// Longer lines are not what a server sends.
@@ -59,7 +58,7 @@ impl Parser {
     ///
     /// # Errors
     /// What came is no answer of a server.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> io::Result<Option<Value>> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> io::Result<Option<Value>> {
         loop {
             let Some(mut value) = self.item(input)? else { return Ok(None) };
             loop {
@@ -75,13 +74,14 @@ impl Parser {
     }
 
     /// The next item that is no array with items.
-    fn item(&mut self, input: &mut BytesMut) -> io::Result<Option<Value>> {
+    fn item(&mut self, input: &mut &[u8]) -> io::Result<Option<Value>> {
         loop {
             if self.long.is_some() {
                 return self.end_of_long(input);
             }
-            let Some(end) = end_of_line(input)? else { return Ok(None) };
-            let line = input.get(..end).unwrap_or_default();
+            let here = *input;
+            let Some(end) = end_of_line(here)? else { return Ok(None) };
+            let line = here.get(..end).unwrap_or_default();
             let Some((kind, text)) = line.split_first() else {
                 return Err(unlike("an empty line"));
             };
@@ -91,7 +91,7 @@ impl Parser {
                     match len {
                         None => Value::Nil,
                         Some(len) if len >= LONG_BYTES => {
-                            input.advance(end + 2);
+                            pass(input, end + 2);
                             let bytes = Vec::with_capacity(len.min(RESERVED_MAX));
                             self.long = Some(Long { bytes, len });
                             continue;
@@ -103,7 +103,7 @@ impl Parser {
                     None => Value::Nil,
                     Some(0) => Value::Array(Vec::new()),
                     Some(due) if self.open.len() < DEPTH_MAX => {
-                        input.advance(end + 2);
+                        pass(input, end + 2);
                         let most = (RESERVED_MAX / size_of::<Value>()) >> self.open.len().min(16);
                         let items = Vec::with_capacity(due.min(most));
                         self.open.push(Open { items, due });
@@ -118,22 +118,22 @@ impl Parser {
                     Value::Int(number.ok_or_else(|| unlike("no number"))?)
                 }
                 b'-' => {
-                    let whole = input.get(..end + 2).unwrap_or_default();
+                    let whole = here.get(..end + 2).unwrap_or_default();
                     redis::parse_redis_value(whole).map_err(|_| unlike("no error"))?
                 }
                 _ => return Err(unlike("an unknown kind")),
             };
-            input.advance(end + 2);
+            pass(input, end + 2);
             return Ok(Some(value));
         }
     }
 
     /// Goes on with a long string.
-    fn end_of_long(&mut self, input: &mut BytesMut) -> io::Result<Option<Value>> {
+    fn end_of_long(&mut self, input: &mut &[u8]) -> io::Result<Option<Value>> {
         let Some(long) = &mut self.long else { return Ok(None) };
         let due = (long.len - long.bytes.len()).min(input.len());
         long.bytes.extend_from_slice(input.get(..due).unwrap_or_default());
-        input.advance(due);
+        pass(input, due);
         if long.bytes.len() < long.len || input.len() < 2 {
             return Ok(None);
         }
@@ -143,18 +143,23 @@ impl Parser {
 }
 
 /// A string of `len` bytes that begins at `start`, once all of it has come.
-fn string(input: &mut BytesMut, start: usize, len: usize) -> io::Result<Option<Value>> {
+fn string(input: &mut &[u8], start: usize, len: usize) -> io::Result<Option<Value>> {
     if input.len() < start + len + 2 {
         return Ok(None);
     }
     let value = input.get(start..start + len).unwrap_or_default().to_vec();
-    input.advance(start + len);
+    pass(input, start + len);
     end_of_string(input)?;
     Ok(Some(Value::BulkString(value)))
 }
 
+/// Goes past so many bytes, which are there.
+fn pass(input: &mut &[u8], bytes: usize) {
+    *input = input.get(bytes..).unwrap_or_default();
+}
+
 /// Where the first line ends, without its end.
-fn end_of_line(input: &BytesMut) -> io::Result<Option<usize>> {
+fn end_of_line(input: &[u8]) -> io::Result<Option<usize>> {
     let found = input.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\r');
     match found {
         Some(end) if input.len() < end + 2 => Ok(None),
@@ -166,11 +171,11 @@ fn end_of_line(input: &BytesMut) -> io::Result<Option<usize>> {
 }
 
 /// Goes past the end of a string.
-fn end_of_string(input: &mut BytesMut) -> io::Result<()> {
+fn end_of_string(input: &mut &[u8]) -> io::Result<()> {
     if !input.starts_with(b"\r\n") {
         return Err(unlike("no end of a string"));
     }
-    input.advance(2);
+    pass(input, 2);
     Ok(())
 }
 
@@ -286,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_lying_length_reserves_little() {
-        let (mut parser, mut input) = (Parser::default(), BytesMut::new());
-        input.extend_from_slice(b"*999999999999\r\n$536870912\r\nab");
+        let mut parser = Parser::default();
+        let mut input = b"*999999999999\r\n$536870912\r\nab".as_slice();
         assert!(parser.next(&mut input).unwrap().is_none());
         assert!(parser.open[0].items.capacity() * size_of::<Value>() <= RESERVED_MAX);
         assert!(parser.long.unwrap().bytes.capacity() <= RESERVED_MAX);

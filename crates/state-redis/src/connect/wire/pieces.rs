@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use redis::Value;
 
 use super::parse::Parser;
@@ -23,9 +23,12 @@ pub(crate) fn read(pieces: &[&[u8]]) -> io::Result<Vec<Value>> {
                 piece.len()
             };
             piece = &piece[taken..];
-            while let Some(value) = parser.next(&mut input)? {
+            let mut rest = input.as_ref();
+            while let Some(value) = parser.next(&mut rest)? {
                 values.push(value);
             }
+            let used = input.len() - rest.len();
+            input.advance(used);
         }
     }
     Ok(values)

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
 use super::*;
+use crate::command::Command;
 
 /// Counts the writes that reach the stream below and lets each take at most `chunk_bytes`.
 struct Counted<S> {
@@ -48,10 +49,32 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 }
 
+impl Wire {
+    /// Sends one command and waits for its answer.
+    async fn one(&self, command: &Command) -> Result<Value, Trouble> {
+        loop {
+            if let Some(waiting) = self.begin(command, None)? {
+                let answer = std::future::poll_fn(|cx| waiting.poll_answer(cx)).await?;
+                let Answers::One(answer) = answer else { panic!("several answers: {answer:?}") };
+                return Ok(answer);
+            }
+            self.room().await;
+        }
+    }
+
+    /// Sends several, for which there is room, and waits for their answers.
+    async fn many(&self, commands: &[Command]) -> Result<Vec<Value>, Trouble> {
+        let waiting = self.begin_many(commands, None)?.unwrap();
+        let answers = std::future::poll_fn(|cx| waiting.poll_answer(cx)).await?;
+        let Answers::Many(answers) = answers else { panic!("one answer: {answers:?}") };
+        Ok(answers)
+    }
+}
+
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
-fn ping() -> redis::Cmd {
-    redis::cmd("PING")
+fn ping() -> Command {
+    Command::new("PING")
 }
 
 /// A server that answers every `PING` with `+PONG`, `chunk_bytes` at a time.
@@ -174,11 +197,11 @@ async fn large_and_small_requests_keep_their_order() {
     tokio::spawn(driver);
     let sizes = [1, APART_BYTES, 7, BURST_BYTES, 3, 5 * BURST_BYTES, 0, APART_BYTES, 2];
     let commands = sizes.map(|size| {
-        let mut command = redis::cmd("ECHO");
-        command.arg(vec![b'x'; size]);
+        let mut command = Command::new("ECHO");
+        command.arg(vec![b'x'; size].as_slice());
         command
     });
-    let wanted: Vec<u8> = commands.iter().flat_map(redis::Cmd::get_packed_command).collect();
+    let wanted = Command::pack_all(&commands);
     let echo = tokio::spawn(async move {
         let mut received = vec![0; wanted.len()];
         far.read_exact(&mut received).await.unwrap();
@@ -201,12 +224,9 @@ async fn a_pipeline_has_all_its_answers_with_the_errors_among_them() {
     let (near, mut far) = duplex(1 << 16);
     let (wire, driver) = Wire::over(near);
     tokio::spawn(driver);
-    let mut pipeline = redis::Pipeline::with_capacity(3);
-    for _ in 0..3 {
-        pipeline.add_command(ping());
-    }
+    let pipeline = [ping(), ping(), ping()];
     far.write_all(b"").await.unwrap();
-    let get = redis::cmd("GET");
+    let get = Command::new("GET");
     let (asked, other) = (wire.many(&pipeline), wire.one(&get));
     let served = async {
         far.read_exact(&mut vec![0; 3 * PING.len()]).await.unwrap();
@@ -217,7 +237,7 @@ async fn a_pipeline_has_all_its_answers_with_the_errors_among_them() {
     assert!(matches!(answers[1], Value::ServerError(_)), "{answers:?}");
     assert_eq!((&answers[0], &answers[2]), (&Value::Okay, &Value::Array(vec![Value::Int(7)])));
     assert_eq!(other.unwrap(), Value::Nil);
-    assert_eq!(wire.many(&redis::Pipeline::new()).await.unwrap(), []);
+    assert_eq!(wire.many(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -282,8 +302,8 @@ async fn what_waits_behind_a_request_that_is_cut_was_not_written() {
     let (near, mut far) = duplex(1 << 10);
     let (wire, driver) = Wire::over(near);
     let driver = tokio::spawn(driver);
-    let (mut large, ping) = (redis::cmd("SET"), ping());
-    large.arg(vec![b'x'; BURST_BYTES]);
+    let (mut large, ping) = (Command::new("SET"), ping());
+    large.arg(vec![b'x'; BURST_BYTES].as_slice());
     let cut = async {
         far.read_exact(&mut [0; 100]).await.unwrap();
         driver.abort();
@@ -301,8 +321,8 @@ async fn callers_wait_while_nothing_is_taken_and_lose_nothing() {
     let value = vec![b'x'; BURST_BYTES];
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
-            let (wire, mut command) = (wire.clone(), redis::cmd("SET"));
-            command.arg(&value);
+            let (wire, mut command) = (wire.clone(), Command::new("SET"));
+            command.arg(value.as_slice());
             tokio::spawn(async move { wire.one(&command).await })
         })
         .collect();
@@ -311,8 +331,9 @@ async fn callers_wait_while_nothing_is_taken_and_lose_nothing() {
     assert!(waiting < WAITING_BYTES_MAX + 2 * BURST_BYTES, "{waiting} bytes");
     tokio::spawn(driver);
     let served = tokio::spawn(async move {
-        let mut command = redis::cmd("SET");
-        let mut received = vec![0; command.arg(&value).get_packed_command().len()];
+        let mut command = Command::new("SET");
+        command.arg(value.as_slice());
+        let mut received = Command::pack_all(&[command]);
         for _ in 0..CALLERS {
             far.read_exact(&mut received).await.unwrap();
             far.write_all(b"+OK\r\n").await.unwrap();
