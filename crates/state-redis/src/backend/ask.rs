@@ -99,9 +99,14 @@ impl Ask {
 
 impl Inner {
     /// Sends a request, and counts what was sent for it.
-    pub(super) async fn send(&self, op: &Op, request: Request) -> Result<Answered> {
+    pub(super) async fn send(&self, op: &Op, mut request: Request) -> Result<Answered> {
+        self.send_from(op, &mut request).await
+    }
+
+    /// As [`send`](Self::send), of a request that stays where it is.
+    async fn send_from(&self, op: &Op, request: &mut Request) -> Result<Answered> {
         let mut tally = Tally::default();
-        let request = request.with_time(op.time());
+        request.time = Some(op.time());
         let answered = self.client.call_quietly(request, &mut tally).await;
         self.counters.sent(op.kind(), tally);
         if let Some(gave_up) = tally.gave_up {
@@ -115,53 +120,60 @@ impl Inner {
     }
 
     /// Reads by one command from the node of `key`.
-    pub(super) async fn command(
-        &self,
-        op: &Op,
+    pub(super) fn command<'a>(
+        &'a self,
+        op: &'a Op,
         key: &[u8],
         role: Role,
         command: Command,
-    ) -> Result<Value> {
-        Ok(self.command_as(op, key, role, How::read(), command).await?.0)
+    ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
+        let lane = self.lane(key, command.payload_bytes());
+        let request = Request::new(op.name(), self.client.target(key), Body::Command(command));
+        let request = request.with_role(role).with_lane(lane);
+        self.one(op, request.with_repeat(How::read().repeat))
     }
 
     /// Writes by one command to the node of `key`.
-    pub(super) async fn write(
-        &self,
-        op: &Op,
+    pub(super) fn write<'a>(
+        &'a self,
+        op: &'a Op,
         key: &[u8],
         how: How,
         command: Command,
-    ) -> Result<(Value, Receipt)> {
-        self.command_as(op, key, Role::Primary, how, command).await
-    }
-
-    async fn command_as(
-        &self,
-        op: &Op,
-        key: &[u8],
-        role: Role,
-        how: How,
-        command: Command,
-    ) -> Result<(Value, Receipt)> {
-        let (lane, target) = (self.lane(key, command.payload_bytes()), self.client.target(key));
-        let body = Body::Command(command);
-        let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
-        let request = request.with_repeat(how.repeat).with_wait(how.wait);
-        alone(self.send(op, request).await?)
+    ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
+        let lane = self.lane(key, command.payload_bytes());
+        let request = Request::new(op.name(), self.client.target(key), Body::Command(command));
+        self.one(op, request.with_lane(lane).with_repeat(how.repeat).with_wait(how.wait))
     }
 
     /// Runs one script on the node of its first key.
     pub(super) async fn script(&self, op: &Op, ask: Ask) -> Result<(Answer, Receipt)> {
+        let (value, receipt) = self.run(op, ask).await?;
+        Ok((Answer::read(value)?, receipt))
+    }
+
+    fn run<'a>(
+        &'a self,
+        op: &'a Op,
+        ask: Ask,
+    ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
         let Ask { call: ScriptCall { script, keys, args }, role, how } = ask;
         let bytes = args.iter().map(Bytes::len).sum();
         let lane = keys.first().map_or(Lane::Point, |key| self.lane(key, bytes));
         let target = keys.first().map_or(Target::Any, |key| self.client.target(key));
-        let body = Body::script(script, &keys, &args);
-        let request = Request::new(op.name(), target, body).with_role(role).with_lane(lane);
-        let request = request.with_repeat(how.repeat).with_wait(how.wait);
-        let (value, receipt) = alone(self.send(op, request).await?)?;
-        Ok((Answer::read(value)?, receipt))
+        let request = Request::new(op.name(), target, Body::script(script, &keys, &args));
+        let request = request.with_role(role).with_lane(lane);
+        self.one(op, request.with_repeat(how.repeat).with_wait(how.wait))
+    }
+
+    /// Sends a request of one command. What is known before it is sent is put together outside of the future, which all
+    /// calls make room for.
+    fn one<'a>(
+        &'a self,
+        op: &'a Op,
+        mut request: Request,
+    ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
+        async move { alone(self.send_from(op, &mut request).await?) }
     }
 
     /// Large requests go where they delay nobody, and so do those whose answers are probably large.

@@ -54,7 +54,7 @@ impl Inner {
         for field in fields {
             command.arg(field.as_ref());
         }
-        let reply = self.command(op, &stored, role, command).await?;
+        let (reply, _) = self.command(op, &stored, role, command).await?;
         let Value::Array(values) = reply else { return Err(unlike()) };
         values.into_iter().map(optional).collect()
     }

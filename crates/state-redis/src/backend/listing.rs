@@ -252,7 +252,8 @@ impl Inner {
             for stored in self.raw_step(&scan, &mut sweep, SCAN_COUNT).await? {
                 let mut command = Command::new("HGET");
                 command.arg(stored.as_ref()).arg(name.as_ref());
-                let mark = self.command(op, &stored, Role::Primary, command).await?;
+                let sent = self.command(op, &stored, Role::Primary, command);
+                let (mark, _) = sent.await?;
                 let Some(mark) = optional(mark)? else { continue };
                 if FenceToken::new(number(&mark)?) > fence.token {
                     let message = "the lease has passed to another holder";

@@ -29,13 +29,14 @@ impl Inner {
         options: &GetOptions,
     ) -> Result<Option<Entry>> {
         let stored = self.keys.key(Kind::Entry, key);
-        let found = if let Some(ask) = self.ask_get(key, &stored, options)? {
-            read_answer(&self.script(op, ask).await?.0, options.head)?
-        } else {
-            let command = get_command(&stored, options.head);
-            let role = role(options.consistency)?;
-            let value = self.command(op, &stored, role, command).await?;
-            read_plain(value, options.head)?
+        let found = match self.ask_get(key, &stored, options)? {
+            Some(ask) => read_answer(&Box::pin(self.script(op, ask)).await?.0, options.head)?,
+            None => {
+                let command = get_command(&stored, options.head);
+                let role = role(options.consistency)?;
+                let (value, _) = self.command(op, &stored, role, command).await?;
+                read_plain(value, options.head)?
+            }
         };
         self.saw_read(&stored, found.as_ref(), options);
         Ok(found)
@@ -102,13 +103,13 @@ impl Inner {
                 sent.and_then(|(value, receipt)| made.plain_answer(&value, receipt))
             }
             What::Script(call) => {
-                let sent = self.script(op, Ask::of(call, how)).await;
+                let sent = Box::pin(self.script(op, Ask::of(call, how))).await;
                 sent.and_then(|(answer, receipt)| made.answer(&answer, receipt))
             }
         };
         match done {
             Err(unknown) if unknown.outcome() == Outcome::Unknown => {
-                let found = self.look_up(op, vec![(0, stored, made)]).await;
+                let found = Box::pin(self.look_up(op, vec![(0, stored, made)])).await;
                 found.into_iter().next().map_or(Err(unknown), |(_, found)| found)
             }
             done => done,
@@ -196,7 +197,7 @@ impl Inner {
     ) -> Result<Deleted> {
         if let Some(ask) = self.ask_delete(key, options)? {
             let wait = ask.how.wait;
-            let (answer, receipt) = self.script(op, ask).await?;
+            let (answer, receipt) = Box::pin(self.script(op, ask)).await?;
             let acks = receipt.reached;
             let reading = (options.return_value, options.op_id.is_some());
             return delete_answer(&answer, reading, receipt)

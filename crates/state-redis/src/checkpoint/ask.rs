@@ -68,12 +68,12 @@ impl Inner {
         }
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
-        let request = Request::new("checkpoint", target, Body::script(script, &keys, &args))
+        let mut request = Request::new("checkpoint", target, Body::script(script, &keys, &args))
             .with_role(role)
             .with_lane(lane)
             .with_repeat(repeat)
             .with_wait(wait);
-        let answered = self.client.call(request, &mut Tally::default()).await?;
+        let answered = self.client.call(&mut request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
         let mut answer = Answer::read(value)?;
         answer.unsettled = answered.unsettled;

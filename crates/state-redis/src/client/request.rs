@@ -251,6 +251,11 @@ impl Body {
         Self::Script(script, script.call(keys, args))
     }
 
+    /// What it holds, which it holds no longer.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Pipeline(Vec::new()))
+    }
+
     /// The only command, where it is known that there is one.
     pub(super) fn single(&self) -> Option<&Command> {
         match self {

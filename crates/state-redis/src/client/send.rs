@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
 use redis::Value;
 use state_core::{AcksReached, Error, Result};
 use tokio::time::Instant;
@@ -77,17 +78,18 @@ impl Client {
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub(crate) async fn send(&self, request: Request) -> Result<Reply> {
-        Ok(self.call(request, &mut Tally::default()).await?.reply)
+    pub(crate) async fn send(&self, mut request: Request) -> Result<Reply> {
+        Ok(self.call(&mut request, &mut Tally::default()).await?.reply)
     }
 
     /// As [`send`](Self::send), and tells what is known beside the answer. What was sent is added
-    /// to `tally`, whether the call succeeds or not.
+    /// to `tally`, whether the call succeeds or not. The request stays where it is, so that no future holds it twice;
+    /// what it holds is taken.
     ///
     /// # Errors
     /// Those of the table of failures, with the operation, the number of attempts and what is
     /// known of the outcome. A pipeline fails as a whole only when nothing of it was answered.
-    pub(crate) async fn call(&self, request: Request, tally: &mut Tally) -> Result<Answered> {
+    pub(crate) async fn call(&self, request: &mut Request, tally: &mut Tally) -> Result<Answered> {
         let answered = self.call_quietly(request, tally).await;
         if let Some(gave_up) = tally.gave_up {
             gave_up.log(true);
@@ -101,15 +103,14 @@ impl Client {
     /// As [`call`](Self::call).
     pub(crate) async fn call_quietly(
         &self,
-        request: Request,
+        request: &mut Request,
         tally: &mut Tally,
     ) -> Result<Answered> {
         self.shared.retry.count();
         let time = request.time.unwrap_or_else(|| self.time());
-        let mut first = None;
         // By far the most requests are one command over a connection that is there, and are answered at once.
         if let Some(command) = request.body.single()
-            && let Some((node, mut begun)) = self.begin(&request, command, time)
+            && let Some((node, mut begun)) = self.begin(request, command, time)
         {
             let (failure, late) = match begun.answer().await.map(refused) {
                 Ok(Ok(value)) => {
@@ -121,10 +122,11 @@ impl Client {
                 Err(trouble) => (trouble.failure(), trouble.failure().may_still_apply()),
             };
             let used = Used { node, by: By::Shared(begun.into_connection()) };
-            first = Some(First { used, failure, late });
+            let first = First { used, failure, late };
+            return self.long(request, time, Some(first), tally).await;
         }
         // Everything else is kept out of the future of every call.
-        Box::pin(self.go_on(request, time, first, tally)).await
+        self.long(request, time, None, tally).await
     }
 
     /// Hands in a request of one command, where its connection is there; `None` where the way is longer.
@@ -147,17 +149,28 @@ impl Client {
         Some((node, begun))
     }
 
+    /// As [`go_on`](Self::go_on), apart from the future of the caller.
+    fn long<'a>(
+        &'a self,
+        request: &'a mut Request,
+        time: Time,
+        first: Option<First>,
+        tally: &'a mut Tally,
+    ) -> BoxFuture<'a, Result<Answered>> {
+        Box::pin(self.go_on(request, time, first, tally))
+    }
+
     /// What a request comes to that was not answered at once.
     async fn go_on(
         &self,
-        request: Request,
+        request: &mut Request,
         time: Time,
         first: Option<First>,
         tally: &mut Tally,
     ) -> Result<Answered> {
-        let Request { op, target, role, lane, repeat, wait, time: _, body } = request;
-        let mut aim = Aim { op, target, role, lane, repeat, wait };
-        let mut batch = Batch::new(body);
+        let Request { op, role, lane, repeat, wait, .. } = *request;
+        let mut aim = Aim { op, target: request.target.clone(), role, lane, repeat, wait };
+        let mut batch = Batch::new(request.body.take());
         let left = time.deadline.saturating_duration_since(Instant::now());
         let mut call = self.shared.retry.call_within(op, repeat, left);
         let mut progress = Progress::default();
