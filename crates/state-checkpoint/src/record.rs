@@ -12,6 +12,7 @@
 mod body;
 mod metadata;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,6 +34,9 @@ const VERSION: u8 = 1;
 /// No record is larger before compression: 10,000 channels and as many nodes would need more,
 /// and are refused when they are put.
 const RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// Shorter bodies are mostly ids and numbers: what compressing them saves is not worth a quarter of the time of a put.
+const COMPRESSED_FROM: usize = 512;
 
 /// Which version a name stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,7 +94,12 @@ impl Record {
         if body.len() > RECORD_BYTES_MAX {
             return Err(Error::too_large("record of a checkpoint", body.len(), RECORD_BYTES_MAX));
         }
-        let (id, packed) = pack(&body, compression)?;
+        let compressed = body.len() >= COMPRESSED_FROM;
+        let (id, packed) = if compressed {
+            pack(&body, compression)?
+        } else {
+            (CompressionId::None, Cow::Borrowed(body.as_ref()))
+        };
         let mut rest = Writer::default();
         rest.u8(id.number());
         if id != CompressionId::None {

@@ -3,9 +3,18 @@
 use bytes::Bytes;
 use state_core::{Error, Result};
 
+/// Room for most of what is written, so that few of them grow.
+const ROOM_BYTES: usize = 256;
+
 /// Appends numbers and texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Writer(Vec<u8>);
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self(Vec::with_capacity(ROOM_BYTES))
+    }
+}
 
 impl Writer {
     pub(crate) fn u8(&mut self, byte: u8) {

@@ -150,8 +150,7 @@ impl Inner {
         }
         let lifetime = self.lifetime_arg(append.lifetime);
         let Some(next) = known.next(append, &lifetime, Instant::now()) else { return Ok(None) };
-        let mut keys = self.keys_of(thread);
-        keys.truncate(3);
+        let keys = self.keys.changed(thread);
         let ask = Ask::change(&APPEND_KNOWN, keys, next.args).with_wait(wait);
         if self.ask(ask).await?.word != Word::Ok {
             self.memory.was_other(thread);

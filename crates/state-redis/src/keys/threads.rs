@@ -38,6 +38,12 @@ impl ThreadKeys {
         PARTS.map(|part| self.part(thread, part)).to_vec()
     }
 
+    /// The keys that putting a checkpoint changes: all but the tombstone.
+    pub(crate) fn changed(&self, thread: &ThreadId) -> Vec<Bytes> {
+        let [history, order, writes, _] = PARTS;
+        [history, order, writes].map(|part| self.part(thread, part)).to_vec()
+    }
+
     /// The first of them.
     pub(crate) fn history(&self, thread: &ThreadId) -> Bytes {
         self.part(thread, HISTORY)
@@ -53,14 +59,14 @@ impl ThreadKeys {
     }
 
     fn tagged(&self, letter: u8, tag: &[u8], rest: &str) -> Bytes {
-        let mut built = BytesMut::with_capacity(self.base.len() + tag.len() + rest.len() + 16);
-        built.put_slice(&self.base);
-        built.put_u8(letter);
-        built.put_slice(b":{");
+        // Just as many, unless something is escaped.
+        let mut built = Vec::with_capacity(self.base.len() + tag.len() + rest.len() + 4);
+        built.extend_from_slice(&self.base);
+        built.extend_from_slice(&[letter, b':', b'{']);
         escape_tag(tag, &mut built);
-        built.put_u8(b'}');
-        built.put_slice(rest.as_bytes());
-        built.freeze()
+        built.push(b'}');
+        built.extend_from_slice(rest.as_bytes());
+        built.into()
     }
 
     /// Which of the [`INDEXES`] of threads a thread is in.
@@ -113,6 +119,9 @@ impl ThreadKeys {
 
 /// A text as it stands in the keys of a thread.
 pub(crate) fn inner(text: &str) -> Bytes {
+    if !text.bytes().any(|byte| byte <= 1) {
+        return Bytes::copy_from_slice(text.as_bytes());
+    }
     let mut out = BytesMut::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
