@@ -23,8 +23,10 @@ pub(crate) use routes::{Routes, Shard};
 pub(crate) use slots::{SLOTS, slot_of};
 pub(crate) use view::{View, questions};
 
+use crate::client::{Role, Target};
 use crate::config::{self, Address, RedisConfig};
 use crate::connect::{Connector, Purpose, Trouble, pause};
+use crate::errors::Fault;
 
 /// How long a follower goes on looking for a primary that was announced.
 const ANNOUNCED: Duration = Duration::from_secs(10);
@@ -70,6 +72,17 @@ impl Topology {
     /// The routes of now.
     pub(crate) fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes.borrow())
+    }
+
+    /// The node that serves `target` now; `turn` chooses among replicas.
+    pub(crate) fn find(
+        &self,
+        target: &Target,
+        role: Role,
+        turn: usize,
+    ) -> Result<Arc<Node>, Fault> {
+        // Every call does this: routes that are only looked at are not shared by one more for it.
+        self.routes.borrow().find(target, role, turn).map(Arc::clone)
     }
 
     /// Wakes whoever waits for routes other than those of now.

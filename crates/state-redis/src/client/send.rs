@@ -418,7 +418,7 @@ impl Client {
     fn routed(&self, target: &Target, role: Role) -> Result<Arc<Node>, Trouble> {
         let alike = *target == Target::Any || role == Role::ReplicaOk;
         let turn = if alike { self.turn() } else { 0 };
-        Ok(Arc::clone(self.shared.topology.routes().find(target, role, turn)?))
+        Ok(self.shared.topology.find(target, role, turn)?)
     }
 
     /// How long one try may take.

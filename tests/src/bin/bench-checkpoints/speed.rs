@@ -27,6 +27,18 @@ const LIST_BYTES_MAX: usize = 100_000;
 const COLD_THREADS: usize = 2_048;
 const COLD_CACHE_BYTES: usize = 1 << 20;
 
+/// A script that writes rows as long as those of a put, into as many keys, and checks as little as can be: what a put would
+/// cost that had nothing to find out. Values are strings of one letter.
+const BARE: &str = "
+local found = redis.call('HMGET', KEYS[1], 'head', 'recent', 'd0', 'p0:0')
+redis.call('HSET', KEYS[1], 'head', ARGV[2], ARGV[3], ARGV[4], 'latest:', ARGV[5], 'recent', ARGV[6], 'd0', ARGV[7], 'p0:0', ARGV[8])
+redis.call('ZADD', KEYS[2], '0', ARGV[1], '0', ARGV[3])
+redis.pcall('PUBLISH', KEYS[3], ARGV[9])
+return found[1] and 1 or 0";
+/// How long its arguments are, but for the first ones: head, name and record of a checkpoint, its id, a change, where that
+/// lies, twice, and what is told.
+const BARE_BYTES: [usize; 8] = [83, 38, 200, 36, 300, 1_000, 384, 60];
+
 pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
     let mut figures = Vec::new();
     for (label, state_bytes) in SIZES {
@@ -59,6 +71,11 @@ pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
             } else {
                 LARGE_GOAL
             }));
+            if state_bytes < 10_000 {
+                let case = format!("put {label}, {CHANGE_BYTES} B changed, {tasks} tasks");
+                let bare = plain(Work::Script(Arc::new(redis::Script::new(BARE))));
+                figures.push(pace.rates(case, "a bare script", tasks, &this, &bare).await?);
+            }
             let (this, that) = (ours(Work::Get), plain(Work::Get));
             let case = format!("get {label}, {tasks} tasks");
             let figure = pace.rates(case, "GET of the whole", tasks, &this, &that).await?;
@@ -132,6 +149,8 @@ fn thread(task: usize) -> String {
 enum Work {
     Put,
     Get,
+    /// A script that does little but write, in place of a put.
+    Script(Arc<redis::Script>),
     /// One turn more.
     Turn(Bytes),
     /// The next thread of all.
@@ -163,6 +182,7 @@ impl Caller for Ours {
     async fn call(&mut self, _number: usize) -> Outcome<()> {
         let thread = thread(self.task);
         match &self.work {
+            Work::Script(_) => return Err("a script is for the other side".into()),
             Work::ColdGet(next) => {
                 let latest = self.checkpoints.latest(self::thread(next_cold(next))).await?;
                 latest.ok_or("a thread is missing")?;
@@ -234,6 +254,20 @@ impl Caller for Plain {
 
     async fn call(&mut self, number: usize) -> Outcome<()> {
         match &self.work {
+            Work::Script(script) => {
+                self.state = changed(&self.state, number);
+                let mut call = script.prepare_invoke();
+                for part in ["history", "order", "writes"] {
+                    call.key(format!("{{{}}}{part}", self.key));
+                }
+                call.arg(format!("g{number}"));
+                for (place, bytes) in BARE_BYTES.into_iter().enumerate() {
+                    // Each checkpoint has another name; nothing else of it matters.
+                    let name = if place == 1 { number.to_string() } else { String::new() };
+                    call.arg(format!("{name:x<bytes$}"));
+                }
+                call.invoke_async::<i64>(&mut self.connection).await?;
+            }
             Work::Turn(_) => {
                 let mut command = redis::cmd("APPEND");
                 command.arg(&self.key).arg(self.state.as_ref());
