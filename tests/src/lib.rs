@@ -16,6 +16,8 @@ pub mod redis_checkpoints;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_contract;
 #[cfg(all(unix, feature = "servers"))]
+pub mod redis_doctor;
+#[cfg(all(unix, feature = "servers"))]
 pub mod redis_failover;
 #[cfg(all(unix, feature = "servers"))]
 pub mod redis_faults;

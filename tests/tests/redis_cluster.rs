@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
 use state_tests::{
-    redis_budgets, redis_failover, redis_faults, redis_histories, redis_messages, redis_sound,
-    redis_watch,
+    redis_budgets, redis_doctor, redis_failover, redis_faults, redis_histories, redis_messages,
+    redis_sound, redis_watch,
 };
 
 fn main() -> ExitCode {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Cluster);
     trials.extend(redis_sound::trials(Setup::Cluster));
     trials.extend(redis_budgets::trials(Setup::Cluster));
+    trials.extend(redis_doctor::trials(Setup::Cluster));
     trials.extend(redis_faults::trials(Setup::Cluster));
     trials.extend(redis_failover::trials(Setup::Cluster));
     trials.extend(redis_histories::trials(Setup::Cluster));

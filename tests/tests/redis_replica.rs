@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use libtest_mimic::Failed;
 use state_tests::servers::{Servers, Setup, wait_until};
-use state_tests::{redis_acks, redis_checkpoints, redis_failover, redis_looking, redis_sound};
+use state_tests::{
+    redis_acks, redis_checkpoints, redis_doctor, redis_failover, redis_looking, redis_sound,
+};
 
 fn main() -> ExitCode {
     let mut trials = harness::trials(Setup::Replica);
     trials.extend(redis_sound::trials(Setup::Replica));
+    trials.extend(redis_doctor::trials(Setup::Replica));
     trials.extend(redis_failover::trials(Setup::Replica));
     trials.extend(redis_checkpoints::replica_trials());
     trials.push(harness::trial("harness::replicas_get_what_is_written", replicate));

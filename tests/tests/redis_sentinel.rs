@@ -7,13 +7,15 @@ use std::process::ExitCode;
 use libtest_mimic::Failed;
 use state_tests::servers::{Reply, Servers, Setup, wait_until};
 use state_tests::{
-    redis_failover, redis_faults, redis_histories, redis_messages, redis_sound, redis_watch,
+    redis_doctor, redis_failover, redis_faults, redis_histories, redis_messages, redis_sound,
+    redis_watch,
 };
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
     let mut trials = harness::trials(Setup::Sentinel);
     trials.extend(redis_sound::trials(Setup::Sentinel));
+    trials.extend(redis_doctor::trials(Setup::Sentinel));
     trials.extend(redis_faults::trials(Setup::Sentinel));
     trials.extend(redis_failover::trials(Setup::Sentinel));
     trials.extend(redis_histories::trials(Setup::Sentinel));

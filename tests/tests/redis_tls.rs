@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use state_tests::servers::{Reply, Running, Servers, Setup};
-use state_tests::{redis_messages, redis_tls, redis_watch};
+use state_tests::{redis_doctor, redis_messages, redis_tls, redis_watch};
 
 fn main() -> ExitCode {
     let given = std::env::var_os("STATE_REDIS_URL").is_some();
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         trials.push(harness::trial(name, check).with_ignored_flag(given));
     }
     trials.extend(redis_tls::trials());
+    trials.extend(redis_doctor::trials(Setup::Tls));
     trials.extend(redis_messages::trials(Setup::Tls));
     trials.extend(redis_watch::trials(Setup::Tls));
     harness::run(Setup::Tls, trials)

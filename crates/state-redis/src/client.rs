@@ -61,6 +61,21 @@ impl Client {
     /// `Invalid` for files and settings that cannot be right, `Denied` for a refused login or an
     /// untrusted certificate, `Unavailable` when no server was reached after the usual retries.
     pub(crate) async fn connect(config: &RedisConfig) -> Result<Self> {
+        Self::made(config, async |client| client.open().await).await
+    }
+
+    /// Finds the nodes, and is content with that: also where the primary of some slots does not answer.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), when it cannot be found out which nodes there are.
+    pub(crate) async fn find(config: &RedisConfig) -> Result<Self> {
+        Self::made(config, async |client| client.shared.topology.refresh().await).await
+    }
+
+    async fn made(
+        config: &RedisConfig,
+        open: impl AsyncFn(&Self) -> Result<(), Trouble>,
+    ) -> Result<Self> {
         config.validate()?;
         if Handle::try_current().is_err() {
             return Err(Failure::from(Fault::Closed).into_error().with_op("connect"));
@@ -73,7 +88,7 @@ impl Client {
         let mut call = client.shared.retry.call("connect", Repeat::Safe);
         loop {
             let limit = call.remaining();
-            let opened = tokio::time::timeout(limit, client.open()).await;
+            let opened = tokio::time::timeout(limit, open(&client)).await;
             match opened.unwrap_or_else(|_| Err(Fault::ConnectTimeout.into())) {
                 Ok(()) => return Ok(client),
                 Err(trouble) => {
@@ -191,6 +206,11 @@ impl Client {
     /// The settings.
     pub(crate) fn config(&self) -> &RedisConfig {
         self.shared.topology.connector().config()
+    }
+
+    /// The nodes, and the way to find them.
+    pub(crate) fn topology(&self) -> &Topology {
+        &self.shared.topology
     }
 
     /// Those who follow changes over these connections.

@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod connect;
+mod doctor;
 mod errors;
 mod frame;
 mod info;
@@ -29,6 +30,7 @@ pub use backend::RedisBackend;
 #[cfg(feature = "checkpoint")]
 pub use checkpoint::{ConnectCheckpointer, RedisCheckpointer, RedisThreads};
 pub use config::{Address, RedisConfig, RedisConfigBuilder, Secret, Tls, TlsOptions, Topology};
+pub use doctor::{Finding, Level, Subject};
 pub use layout::{NamespaceOptions, Partitioner, Placed, WatchHistory};
 pub use offered::{Condition, Offered};
 pub use pubsub::{Delivery, SubscribeOptions};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::doctor::{Finding, Level, Subject};
 use crate::info::Info;
 
 /// What the servers of a store say about themselves.
@@ -129,52 +130,103 @@ impl NodeInfo {
         format!("{product} {version}, {}, {role}, {file}", self.mode)
     }
 
-    /// What needs attention, for people; nothing of an untroubled server.
-    pub(crate) fn troubles(&self) -> Vec<String> {
-        let mut troubles = Vec::new();
-        if self.persistence_failed {
-            troubles.push("its last write to disk failed");
-        }
-        if self.link_up == Some(false) {
-            troubles.push("its link to the primary is down");
-        }
-        let nearly = |limit: u64| self.memory_bytes >= limit - limit / 20;
-        if self.memory_limit_bytes.is_some_and(nearly) {
-            troubles.push("its memory is nearly full");
-        }
-        let mut troubles: Vec<String> = troubles.into_iter().map(str::to_owned).collect();
-        if self.memory_limit_bytes.is_some() && self.evicts() {
-            troubles.push(format!(
-                "when its memory is full it evicts keys, leases and fencing marks included: set \
-                 `maxmemory-policy` to `noeviction`, it is `{}`",
-                self.eviction
-            ));
-        }
-        troubles.into_iter().map(|trouble| format!("{}: {trouble}", self.address)).collect()
+    /// What needs attention; nothing of an untroubled server.
+    pub(crate) fn troubles(&self) -> Vec<Finding> {
+        let evicts = self.memory_limit_bytes.and(self.evicting());
+        [self.failing(), self.cut_off(), self.full(), evicts].into_iter().flatten().collect()
     }
 
-    /// What a primary serves without, and which setting would give it that, for people.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
+    /// What a primary serves without.
+    pub(crate) fn notes(&self) -> Vec<Finding> {
         if self.role != NodeRole::Primary {
-            return notes;
+            return Vec::new();
         }
-        if self.memory_limit_bytes.is_none() && self.evicts() {
-            notes.push(format!(
-                "`maxmemory-policy` is `{}`: once `maxmemory` is set, keys are evicted, leases and fencing marks \
-                 included; set it to `noeviction`",
-                self.eviction
-            ));
+        let evicts = self.evicting().filter(|_| self.memory_limit_bytes.is_none());
+        [evicts, self.forgetful(), self.alone()].into_iter().flatten().collect()
+    }
+
+    /// That it cannot write to its disk.
+    pub(crate) fn failing(&self) -> Option<Finding> {
+        let means = "a restart brings back older data, and the server may refuse writes until then (MISCONF)";
+        let fix = "make room on its disk and see its log; `BGSAVE`, or `BGREWRITEAOF`, tries again";
+        let found = "the last write to disk failed";
+        let finding = Finding::new(Subject::Persistence, Level::Problem, found, means);
+        self.persistence_failed.then(|| finding.with_fix(fix))
+    }
+
+    /// That it is a replica without its primary.
+    pub(crate) fn cut_off(&self) -> Option<Finding> {
+        let found = "the link of the replica to its primary is down";
+        let means =
+            "eventual reads there grow older and older, and its copy is not fit to take over";
+        let fix = "see its log: `replicaof` has to name an address of the primary that it reaches, with `masteruser` \
+                   and `masterauth` where that wants a login";
+        let finding = Finding::new(Subject::Replicas, Level::Warning, found, means);
+        (self.link_up == Some(false)).then(|| finding.with_fix(fix))
+    }
+
+    /// That its memory is used up, or nearly so.
+    pub(crate) fn full(&self) -> Option<Finding> {
+        let limit = self.memory_limit_bytes?;
+        let found = "the memory is nearly full: over 95 % of `maxmemory` are used";
+        let means = if self.evicts() {
+            "keys are being evicted, or will be soon"
+        } else {
+            "writes fail with `Overloaded` soon, and leases cannot be renewed then"
+        };
+        let finding = Finding::new(Subject::Memory, Level::Problem, found, means);
+        let fix = "raise it (`CONFIG SET maxmemory BYTES`), or store less";
+        (self.memory_bytes >= limit - limit / 20).then(|| finding.with_fix(fix))
+    }
+
+    /// That it may remove what nobody has deleted; as soon as there is a limit, where there is none.
+    pub(crate) fn evicting(&self) -> Option<Finding> {
+        if !self.evicts() {
+            return None;
         }
-        if !self.append_only_file {
-            let lost = "a crash loses what was written since the last snapshot, if it makes any";
-            notes.push(format!("no append-only file: {lost}; set `appendonly yes`"));
-        }
-        if self.replicas == 0 {
-            let alone = "no replica has a copy and can take over";
-            notes.push(format!("{alone}; start a server with `replicaof` and this address"));
-        }
-        notes.into_iter().map(|note| format!("{}: {note}", self.address)).collect()
+        let policy = &self.eviction;
+        let (level, found) = if self.memory_limit_bytes.is_some() {
+            let found =
+                format!("when its memory is full it evicts keys: `maxmemory-policy` is `{policy}`");
+            (Level::Problem, found)
+        } else {
+            let found =
+                format!("once `maxmemory` is set it evicts keys: `maxmemory-policy` is `{policy}`");
+            (Level::Note, found)
+        };
+        let means = "leases, fencing marks and remembered operations can vanish: two clients then believe that they \
+                     hold one lease";
+        let fix = "set it to `noeviction` (`CONFIG SET maxmemory-policy noeviction`)";
+        Some(Finding::new(Subject::Eviction, level, found, means).with_fix(fix))
+    }
+
+    /// That a crash takes what it holds.
+    pub(crate) fn forgetful(&self) -> Option<Finding> {
+        let means = "a crash loses what was written since the last snapshot, if it makes any, and a primary that comes \
+                     back empty empties its replicas";
+        let fix = "set `appendonly yes` (`CONFIG SET appendonly yes`)";
+        let finding =
+            Finding::new(Subject::Persistence, Level::Warning, "no append-only file", means);
+        (!self.append_only_file).then(|| finding.with_fix(fix))
+    }
+
+    /// That nobody has a copy.
+    pub(crate) fn alone(&self) -> Option<Finding> {
+        let found = "no replica has a copy";
+        let means = "nobody can take over, and `Acks::Replicas` falls short";
+        let fix = "start a server with `replicaof` and this address";
+        let finding = Finding::new(Subject::Replicas, Level::Note, found, means);
+        (self.replicas == 0).then(|| finding.with_fix(fix))
+    }
+
+    /// That strong writes wait for more replicas than it has.
+    pub(crate) fn short_of(&self, wanted: u32) -> Option<Finding> {
+        let got = self.replicas;
+        let found = format!("{got} of {wanted} replicas that strong writes wait for");
+        let means = "each of them ends as `Unacknowledged`, and only after `acks_timeout_ms`";
+        let fix = "bring back replicas, or lower `strong_replicas`";
+        let finding = Finding::new(Subject::Replicas, Level::Problem, found, means);
+        (self.role == NodeRole::Primary && got < wanted).then(|| finding.with_fix(fix))
     }
 
     /// Whether it may remove keys when its memory is full. Under `volatile-*` too: fencing marks and leases have lifetimes.
@@ -236,17 +288,18 @@ mod tests {
             assert!(none.is_empty() && nothing.is_empty(), "{policy}: {none:?} {nothing:?}");
             for told in [troubles, notes] {
                 assert_eq!(told.len(), usize::from(evicts), "{policy}: {told:?}");
-                assert!(
-                    told.iter().all(|one| one.contains("maxmemory-policy") && one.contains(policy))
-                );
+                let names = |one: &Finding| {
+                    one.found.contains(policy) && one.fix.contains("maxmemory-policy noeviction")
+                };
+                assert!(told.iter().all(names), "{told:?}");
             }
         }
         let alone = node("role:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:0\r\n");
         assert!(alone.troubles().is_empty());
         let [file, replica] = &alone.notes()[..] else { panic!("{:?}", alone.notes()) };
         assert!(
-            file.contains("appendonly yes") && replica.contains("replicaof"),
-            "{file} {replica}"
+            file.fix.contains("appendonly yes") && replica.fix.contains("replicaof"),
+            "{file:?} {replica:?}"
         );
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::backend::RedisBackend;
 use crate::client::{Client, Offers};
 use crate::config::RedisConfig;
+use crate::doctor::Finding;
 use crate::keys::{KeySpace, Placement};
 use crate::layout::{self, Layout, NamespaceOptions, Partitioner};
 use crate::pubsub::{self, Channels, Delivery, SubscribeOptions};
@@ -131,6 +132,32 @@ impl RedisStore {
     /// `Denied` when the user may not ask (`+info`). A server that cannot be reached is no error.
     pub async fn server_info(&self) -> Result<ServerInfo> {
         self.client.server_info(self.client.deadline()).await
+    }
+
+    /// Checks the deployment: what the servers, their settings and the rights of the user lack of what this driver relies on,
+    /// and what mends it, worst first. Where the user may not ask something, that is what is found; `CONFIG` is never asked.
+    ///
+    /// Nothing is written. Every command of the documented user is tried on a key that nobody has, in a form without
+    /// effect; what is refused is in the server's `ACL LOG`. A script that the driver uses anyway may be taught.
+    ///
+    /// About eight round trips to each server and replica that reads may go to, over the connection for small requests and
+    /// up to two new ones, all servers at once; with Sentinel one more connection to each sentinel. Takes at most twice
+    /// `call_timeout_ms`.
+    ///
+    /// # Errors
+    /// When no server answers, why the first does not: `Unavailable`, `Timeout`, `Closed`.
+    pub async fn diagnose(&self) -> Result<Vec<Finding>> {
+        spanned("diagnose", None, pin!(self.client.diagnose())).await
+    }
+
+    /// The same with settings of your own, where one might not connect: it is enough that one server answers.
+    ///
+    /// # Errors
+    /// As [`diagnose`](Self::diagnose), and those of [`connect`](Self::connect) where it cannot be found out which servers
+    /// there are.
+    pub async fn diagnose_with(config: RedisConfig) -> Result<Vec<Finding>> {
+        let diagnosed = async { Client::find(&config).await?.diagnose().await };
+        spanned("diagnose", None, pin!(diagnosed)).await
     }
 
     /// Publishes `message` on the channel with this literal name, 1 to 1,024 bytes under the key

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 pub(crate) use node::Node;
 pub(crate) use routes::{Routes, Shard};
 pub(crate) use slots::{SLOTS, slot_of};
-pub(crate) use view::{View, questions};
+pub(crate) use view::{Line, View, questions};
 
 use crate::client::{Role, Target};
 use crate::config::{self, Address, RedisConfig};
@@ -195,7 +195,8 @@ impl Topology {
         self.connector.config().read_from_replicas
     }
 
-    fn sentinels(&self) -> Vec<Address> {
+    /// The sentinels that are known, those that another one told of included.
+    pub(crate) fn sentinels(&self) -> Vec<Address> {
         self.sentinels.lock().clone()
     }
 

@@ -9,8 +9,9 @@ use super::ask::one;
 use super::op::Op;
 use crate::client::{Body, Repeat, Request, Target};
 use crate::command::Command;
+use crate::doctor::Finding;
 use crate::info::Info;
-use crate::server_info::{NodeInfo, NodeRole};
+use crate::server_info::{NodeInfo, ServerInfo};
 
 impl Inner {
     pub(super) fn info(&self) -> BackendInfo {
@@ -50,17 +51,11 @@ impl Inner {
         let mut health = if let Some(address) = told.unreachable.iter().find(lost) {
             Health::new(HealthStatus::Unhealthy, format!("{address}: the primary does not answer"))
         } else {
-            let mut troubles: Vec<String> =
-                told.nodes.iter().flat_map(NodeInfo::troubles).collect();
+            let mut troubles = lines(&told, NodeInfo::troubles);
             let silent = |address| format!("{address}: the replica does not answer");
             troubles.extend(told.unreachable.iter().map(silent));
-            for node in &told.nodes {
-                let (got, wanted) = (node.replicas, self.config.strong_replicas);
-                if node.role == NodeRole::Primary && got < wanted {
-                    let short = format!("{}: {got} of {wanted} replicas", node.address);
-                    troubles.push(format!("{short} that strong writes wait for"));
-                }
-            }
+            let wanted = self.config.strong_replicas;
+            troubles.extend(lines(&told, |node| node.short_of(wanted).into_iter().collect()));
             if troubles.is_empty() {
                 Health::healthy()
             } else {
@@ -68,7 +63,7 @@ impl Inner {
             }
         };
         health.round_trip = Some(round_trip);
-        health.notes = told.nodes.iter().flat_map(NodeInfo::notes).collect();
+        health.notes = lines(&told, NodeInfo::notes);
         health
     }
 
@@ -105,4 +100,13 @@ impl Inner {
         let request = request.with_deadline(deadline);
         one(self.client.send(request).await?)
     }
+}
+
+/// What is found of each server, in one line.
+fn lines(told: &ServerInfo, found: impl Fn(&NodeInfo) -> Vec<Finding>) -> Vec<String> {
+    let of = |node: &NodeInfo| {
+        let found = found(node).into_iter();
+        found.map(|one| one.with_server(&node.address).line()).collect::<Vec<_>>()
+    };
+    told.nodes.iter().flat_map(of).collect()
 }

@@ -58,9 +58,17 @@ impl Speaker {
     /// # Errors
     /// When the connection was lost; what the server refuses is among the answers.
     pub(crate) async fn commands(&self, commands: &[Command]) -> Result<Vec<Result<redis::Value>>> {
+        Ok(self.answers(commands).await?.into_iter().map(judge).collect())
+    }
+
+    /// As [`commands`](Self::commands), with refusals in the words of the server: for who has to tell them apart, and
+    /// never to be shown.
+    ///
+    /// # Errors
+    /// When the connection was lost.
+    pub(crate) async fn answers(&self, commands: &[Command]) -> Result<Vec<redis::Value>> {
         let answers = self.0.many(commands, UNLIMITED).await;
-        let answers = answers.map_err(|trouble| trouble.failure().into_error())?;
-        Ok(answers.into_iter().map(judge).collect())
+        answers.map_err(|trouble| trouble.failure().into_error())
     }
 }
 

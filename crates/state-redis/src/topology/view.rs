@@ -79,24 +79,28 @@ impl View {
 }
 
 /// A line of `CLUSTER NODES`.
-struct Line<'t> {
-    name: &'t str,
+pub(crate) struct Line<'t> {
+    pub(crate) name: &'t str,
     address: &'t str,
     flags: &'t str,
+    /// The id of its primary; `-` for none.
+    pub(crate) primary: &'t str,
     epoch: &'t str,
-    slots: Vec<&'t str>,
+    /// Slots, ranges of them, and marks of those that move.
+    pub(crate) slots: Vec<&'t str>,
 }
 
 impl<'t> Line<'t> {
-    fn read(line: &'t str) -> Option<Self> {
+    pub(crate) fn read(line: &'t str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let (name, address, flags) = (words.next()?, words.next()?, words.next()?);
-        let epoch = words.nth(3)?;
+        let primary = words.next()?;
+        let epoch = words.nth(2)?;
         words.next()?;
-        Some(Self { name, address, flags, epoch, slots: words.collect() })
+        Some(Self { name, address, flags, primary, epoch, slots: words.collect() })
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.flags.split(',').any(|known| known == flag)
     }
 
@@ -105,7 +109,7 @@ impl<'t> Line<'t> {
     }
 
     /// `ip:port@bus[,host…]`.
-    fn address(&self) -> Option<Address> {
+    pub(crate) fn address(&self) -> Option<Address> {
         let (client, rest) = self.address.split_once('@')?;
         let (ip, port) = client.rsplit_once(':')?;
         let named = rest.split(',').nth(1).unwrap_or_default();
