@@ -13,10 +13,11 @@ type Check = fn(&Bench) -> Result<(), Failed>;
 
 /// The tests, on one server each; `program` is the path of `statectl`.
 pub fn trials(program: &'static str) -> Vec<Trial> {
-    let checks: [(&'static str, Check); 7] = [
+    let checks: [(&'static str, Check); 8] = [
         ("statectl::keys_are_put_listed_and_removed", keys),
         ("statectl::a_store_tells_what_it_is", info),
         ("statectl::looking_leaves_nothing_behind", looking),
+        ("statectl::a_doctor_tells_what_to_mend_and_how_bad_it_is", doctor),
         ("statectl::an_agent_that_is_killed_resumes_and_its_threads_can_be_looked_at", life),
         ("statectl::threads_are_branched_pruned_and_removed", changes),
         ("statectl::threads_move_from_a_file_to_a_server", moves),
@@ -96,12 +97,43 @@ fn looking(bench: &Bench) -> Result<(), Failed> {
         (&["info"], 0),
         (&["snapshot", "empty.snap"], 0),
         (&["threads"], 0),
+        (&["doctor"], 0),
     ] {
         bench.run(call)?.exits(code)?;
         assert_eq!(bench.keys()?, Vec::<String>::new(), "{call:?} has left something");
     }
     bench.run(&["put", "k", "v"])?.exits(0)?;
     assert_eq!(bench.keys()?.len(), 2, "the entry and the record of the layout");
+    Ok(())
+}
+
+fn doctor(bench: &Bench) -> Result<(), Failed> {
+    let told = bench.run(&["--json", "doctor"])?.json(0)?;
+    let of = |told: &Value, check: &str| -> Result<Value, Failed> {
+        let all = told["findings"].as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|one| one["check"] == check).ok_or_else(|| format!("{told}").into())
+    };
+    assert_eq!(told["problems"], 0, "{told}");
+    let replicas = of(&told, "replicas")?;
+    assert_eq!(replicas["level"], "note");
+    assert!(text(&replicas["fix"]).contains("replicaof"), "{replicas}");
+    assert_eq!(replicas["servers"].as_array().map(Vec::len), Some(1), "{replicas}");
+    assert_eq!(of(&told, "eviction")?["level"], "ok", "{told}");
+
+    bench.admin(&["CONFIG", "SET", "maxmemory", "1gb", "maxmemory-policy", "allkeys-lru"])?;
+    let told = bench.run(&["--json", "doctor"])?.json(9)?;
+    let eviction = of(&told, "eviction")?;
+    assert_eq!((&told["problems"], &eviction["level"]), (&json!(1), &json!("problem")), "{told}");
+    let shown = bench.run(&["doctor"])?;
+    assert_eq!(shown.stderr, "", "it is all told on standard output");
+    let shown = shown.exits(9)?;
+    let first = shown.lines().nth(1).unwrap_or_default();
+    assert!(first.starts_with("problem  eviction"), "the worst comes first: {shown}");
+    assert!(shown.contains("fix: ") && shown.contains("1 problem, "), "{shown}");
+    let fits = |line: &str| line.chars().count() <= 80 || line.split_whitespace().count() <= 1;
+    assert!(shown.lines().all(fits), "{shown}");
+    bench.admin(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])?;
+    bench.run(&["doctor"])?.exits(0)?;
     Ok(())
 }
 

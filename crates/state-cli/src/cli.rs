@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    compact, del, diff, export, fork, get, history, import, incr, info, ls, prune, put, restore,
-    rm, show, snapshot, threads, ttl, watch,
+    compact, del, diff, doctor, export, fork, get, history, import, incr, info, ls, prune, put,
+    restore, rm, show, snapshot, threads, ttl, watch,
 };
 use crate::{demo, guide};
 
@@ -67,6 +67,7 @@ pub(crate) enum Command {
     Export(export::Arguments),
     Import(import::Arguments),
     Info(info::Arguments),
+    Doctor(doctor::Arguments),
     Compact(compact::Arguments),
     Demo(demo::Arguments),
     /// The worker that `demo` starts and kills.

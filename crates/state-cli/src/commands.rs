@@ -3,6 +3,7 @@
 pub(crate) mod compact;
 pub(crate) mod del;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod fork;
 pub(crate) mod get;
@@ -47,6 +48,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, F
         Command::Export(arguments) => export::run(&arguments, context).await,
         Command::Import(arguments) => import::run(&arguments, context).await,
         Command::Info(arguments) => info::run(&arguments, context).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, context).await,
         Command::Compact(arguments) => compact::run(&arguments, context).await,
         Command::Demo(arguments) => demo::run(&arguments, context).await,
         Command::DemoWorker(arguments) => demo::stream::child::run(&arguments, context).await,

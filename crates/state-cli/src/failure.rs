@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     Yes,
     /// There is no such key, thread or checkpoint; said already.
     No,
+    /// There is something to mend; said already.
+    Problem,
 }
 
 impl From<Answer> for ExitCode {
@@ -23,6 +25,7 @@ impl From<Answer> for ExitCode {
         match answer {
             Answer::Yes => Self::from(0),
             Answer::No => Self::from(1),
+            Answer::Problem => Self::from(9),
         }
     }
 }
@@ -183,6 +186,16 @@ impl Failure {
     /// The name of the kind of failure; that of the store's error, where the store has failed.
     pub(crate) fn kind(&self) -> &str {
         &self.0.kind
+    }
+
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The error of the store, where the store has failed.
+    pub(crate) fn store(&self) -> Option<&Error> {
+        self.0.store.as_ref()
     }
 
     /// What is known of the effect; `None` where nothing was asked of the store.

@@ -22,8 +22,9 @@ Threads of checkpoints, such as the demonstration leaves behind:
   statectl show THREAD --at step:3
   statectl export threads.jsonl
 
-What a program and a person need to know of the store:
+What a program and a person need to know of the store, and what it lacks:
   statectl info
+  statectl doctor
 
 Each command teaches itself: `statectl put --help`. All: `statectl --help`.
 ";
@@ -87,6 +88,7 @@ Exit codes:
   6   the store does not offer what was asked for
   7   a file cannot be read or written (input, snapshot, standard output)
   8   `demo` could not prove what it shows
+  9   `doctor` has found a problem
   70  a defect; please report it
 
 Examples:

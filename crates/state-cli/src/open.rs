@@ -13,7 +13,7 @@ use state_core::checkpoint::CheckpointerExt;
 use state_core::{Namespace, StateBackend};
 use state_local::{FileStore, MemoryStore};
 #[cfg(feature = "redis")]
-use state_redis::{RedisBackend, RedisConfig, RedisStore, ServerInfo};
+use state_redis::{Finding, RedisBackend, RedisConfig, RedisStore, ServerInfo};
 
 #[cfg(feature = "redis")]
 use crate::checkpoint::walk;
@@ -23,7 +23,7 @@ use crate::store_url::StoreUrl;
 
 /// A command that reads one key must not read a large file as a whole first: beyond this size each
 /// record is checked when it is read.
-const VERIFY_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const VERIFY_BYTES_MAX: u64 = 16 << 20;
 
 /// A store that is open.
 #[derive(Debug)]
@@ -250,19 +250,30 @@ const PARTITIONED: &str = "a program places the keys of this namespace by a rule
 
 #[cfg(feature = "redis")]
 async fn connect(config: &RedisConfig) -> Result<RedisStore, Failure> {
-    RedisStore::connect_with(config.clone()).await.map_err(|error| {
-        let place = config.redacted_url();
-        let next = match error.kind() {
-            ErrorKind::Unavailable | ErrorKind::Timeout => {
-                format!("check that the server runs and can be reached from here: {place}")
-            }
-            ErrorKind::Denied => format!(
-                "check the user, the password and the certificates for {place}; in a URL, \
-                 characters such as `@`, `/` and `%` of a password are percent-encoded"
-            ),
-            ErrorKind::Invalid => format!("mend the URL of {place}"),
-            _ => return Failure::from(error),
-        };
-        Failure::from(error).with_next(next)
-    })
+    let connected = RedisStore::connect_with(config.clone()).await;
+    connected.map_err(|error| not_reached(config, error))
+}
+
+/// What the servers of a store lack; some of them need not answer.
+#[cfg(feature = "redis")]
+pub(crate) async fn diagnose(config: &RedisConfig) -> Result<Vec<Finding>, Failure> {
+    let diagnosed = RedisStore::diagnose_with(config.clone()).await;
+    diagnosed.map_err(|error| not_reached(config, error))
+}
+
+#[cfg(feature = "redis")]
+fn not_reached(config: &RedisConfig, error: state_core::Error) -> Failure {
+    let place = config.redacted_url();
+    let next = match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Timeout => {
+            format!("check that the server runs and can be reached from here: {place}")
+        }
+        ErrorKind::Denied => format!(
+            "check the user, the password and the certificates for {place}; in a URL, \
+             characters such as `@`, `/` and `%` of a password are percent-encoded"
+        ),
+        ErrorKind::Invalid => format!("mend the URL of {place}"),
+        _ => return Failure::from(error),
+    };
+    Failure::from(error).with_next(next)
 }

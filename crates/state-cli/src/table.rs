@@ -43,6 +43,11 @@ impl Column {
         Self::new(name, Room::Wraps(least))
     }
 
+    /// A column that is wrapped between words alone, so that what people copy out of it stays whole.
+    pub(crate) const fn words(name: &'static str) -> Self {
+        Self::new(name, Room::Words)
+    }
+
     const fn new(name: &'static str, room: Room) -> Self {
         Self { name, room, right: false }
     }

@@ -48,6 +48,12 @@ impl Bench {
         Ok(found.items().iter().map(crate::servers::Reply::text).collect())
     }
 
+    /// Sends a command to the server as its administrator; it must succeed.
+    pub(super) fn admin(&self, words: &[&str]) -> Result<(), Failed> {
+        self.servers.admin(0, words)?.ok()?;
+        Ok(())
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

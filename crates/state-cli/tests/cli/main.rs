@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod demo_life;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod exporting;

@@ -20,9 +20,14 @@ fn a_server_that_is_not_there_is_unavailable() {
     drop(listener);
     for scheme in ["redis", "valkey", "redis+cluster"] {
         let store = format!("{scheme}://worker:{SECRET}@127.0.0.1:{port}");
-        for arguments in
-            [&["get", "k"][..], &["put", "k", "v"], &["info"], &["threads"], &["show", "chat"]]
-        {
+        for arguments in [
+            &["get", "k"][..],
+            &["put", "k", "v"],
+            &["info"],
+            &["doctor"],
+            &["threads"],
+            &["show", "chat"],
+        ] {
             let run = bench.run_bare([&["--store", &store], arguments].concat());
             assert_eq!(run.exits(3), "", "{store} {arguments:?}");
             assert!(!run.stderr.contains(SECRET), "{}", run.stderr);
