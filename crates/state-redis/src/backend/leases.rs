@@ -11,6 +11,7 @@ use state_core::{
 use super::Inner;
 use super::ask::{Ask, How, acknowledged, lease_name};
 use super::op::Op;
+use crate::frame::new_nonce;
 use crate::keys::Kind;
 use crate::retry::effect::Effect;
 use crate::scripts::{self, Word, number, unlike};
@@ -60,7 +61,9 @@ impl Inner {
     ) -> Result<bool> {
         self.capabilities.limits.check_key(name)?;
         let keys = vec![self.keys.key(Kind::Lease, name)];
-        let args = vec![owner(holder), number_text(token)];
+        // The same in all tries of this call, and in no other: a try after a lost answer finds it.
+        let call = Bytes::from(new_nonce()?.to_string());
+        let args = vec![owner(holder), number_text(token), call];
         let ask = Ask::new(&scripts::LEASE_RELEASE, keys, args, lease_how());
         Ok(self.script(op, ask).await?.0.item(0)?.as_ref() == b"1")
     }

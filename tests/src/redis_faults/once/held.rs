@@ -51,9 +51,10 @@ async fn life(store: &RedisBackend, saboteur: &mut Saboteur<'_>, name: &Key) -> 
     assert!(state.remaining > MINUTE, "it was not renewed: {:?}", state.remaining);
 
     saboteur.arm(store).await?;
-    // The answer is that of the second try, which finds nothing to release.
-    leases.release_lease(name, mine, grant.token).await?;
+    assert!(leases.release_lease(name, mine, grant.token).await?, "it was held");
     saboteur.made().await?;
+    // Another call is no second try.
+    assert!(!leases.release_lease(name, mine, grant.token).await?, "it was released before");
     assert_eq!(leases.read_lease(name).await?, None, "it was not released");
     let next = granted(store, name, other).await?;
     assert!(next.token > grant.token, "a token came back");
