@@ -40,9 +40,20 @@ pub(super) fn replicas(running: &Running) -> Result<(), Failed> {
     running.wait_until_settled()?;
     diagnose(running)?.is(Subject::Replicas, Fine, "")?;
 
+    // Who does not answer keeps nothing from being found of the others.
+    running.freeze(2)?;
+    let mut config = RedisConfig::from_url(running.url())?;
+    config.call_timeout_ms = 500;
+    let findings = diagnose_with(config);
+    running.thaw(2)?;
+    let findings = findings?;
+    findings.is(Subject::Reach, Warning, "in time")?;
+    for subject in [Subject::Scripts, Subject::Permissions, Subject::Persistence] {
+        findings.is(subject, Fine, "")?;
+    }
     running.kill(2)?;
     let findings = diagnose(running)?;
-    let finding = findings.is(Subject::Reach, Warning, "does not answer")?;
+    let finding = findings.is(Subject::Reach, Warning, "nobody listens there")?;
     assert_eq!(finding.servers, [running.node(2)?.address().to_string()]);
     findings.is(Subject::Version, findings.worst(Subject::Version)?.level, "")?;
     Ok(())

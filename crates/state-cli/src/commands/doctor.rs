@@ -98,10 +98,10 @@ fn show(document: &Document, output: &Output) -> Result<(), Failure> {
             if !finding.fix.is_empty() {
                 said.push(format!("fix: {}", finding.fix));
             }
-        }
-        // Where there is one server the line below names it.
-        if document.servers() > 1 && !finding.servers.is_empty() {
-            said.push(format!("at: {}", finding.servers.join(" ")));
+            // Where there is one server the line below names it.
+            if document.servers() > 1 && !finding.servers.is_empty() {
+                said.push(format!("at: {}", finding.servers.join(" ")));
+            }
         }
         table.add([finding.level.name().to_owned(), finding.check.clone(), said.join("\n")]);
     }
@@ -109,12 +109,12 @@ fn show(document: &Document, output: &Output) -> Result<(), Failure> {
     output.line("")?;
     let all = document.findings.len();
     output.prose(format!(
-        "{}: {}, {}, {}, of {}",
-        document.store,
+        "{}, {}, {} among {} of {}",
         counted(document.problems as u64, "problem"),
         counted(document.warnings as u64, "warning"),
         counted(document.notes as u64, "note"),
         counted(all as u64, "finding"),
+        document.store,
     ))
 }
 

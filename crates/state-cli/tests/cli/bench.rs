@@ -1,9 +1,9 @@
 //! A folder with a store in it, and the program run on it.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,6 +66,20 @@ impl Bench {
         command.env_remove("STATE_STORE").env_remove("STATE_NAMESPACE").env_remove("COLUMNS");
         command.env("TMPDIR", self.folder.path());
         command
+    }
+
+    /// A process that has the store of this folder open until it is killed, and what it says, for as long as it lives.
+    pub(crate) fn hold(&self) -> (Child, Lines<BufReader<ChildStdout>>) {
+        // A worker that waits for its input has the store open meanwhile.
+        let text = self.write("text/a.txt", "some words\n");
+        let mut command = self.command();
+        command.args(["--json", "--store", &self.store(), "demo-worker", "--lease=5s"]);
+        command.arg("--hold-at=1").arg(text.parent().unwrap());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut holder = command.spawn().unwrap();
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready")), "the holder never came to hold");
+        (holder, lines)
     }
 
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {

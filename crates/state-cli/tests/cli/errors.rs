@@ -1,8 +1,5 @@
 //! What is said, with which exit code, when something is wrong.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use crate::bench::Bench;
 
 /// Arguments that can never work, what is said, and the exit code.
@@ -155,15 +152,7 @@ fn an_empty_file_becomes_a_store_only_by_writing() {
 fn a_second_process_is_told_that_the_store_is_in_use() {
     let bench = Bench::new();
     bench.run(["put", "k", "v"]).ok();
-    // A command that waits for its value on standard input has the store open meanwhile.
-    let text = bench.write("text/a.txt", "some words\n");
-    let mut command = bench.command();
-    command.args(["--json", "--store", &bench.store(), "demo-worker", "--lease=5s", "--hold-at=1"]);
-    command.arg(text.parent().unwrap());
-    let mut holder =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("ready")), "the holder never came to hold");
+    let (mut holder, _lines) = bench.hold();
     let run = bench.run(["--json", "get", "k"]);
     run.exits(3);
     let error = run.error();

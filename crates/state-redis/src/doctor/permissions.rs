@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level, Subject};
 use super::look::{Permit, Server, Told, Unknown};
-use super::rules::{Group, Rule, channels, escaped};
+use super::rules::{Group, RULES, Rule, channels, escaped};
 use crate::config::RedisConfig;
 
 pub(super) fn judge(server: &Server, config: &RedisConfig) -> Vec<Finding> {
@@ -34,15 +34,20 @@ fn of_permits(permits: &[(&'static Rule, Permit)], user: &str, prefix: &str) -> 
     let mut findings = Vec::new();
     findings.extend(out_of_reach(permits, user, prefix));
     for permit in [Permit::Command, Permit::Lacking] {
-        let mut groups: Vec<(Group, Vec<&str>)> = Vec::new();
+        let mut groups: Vec<(Group, Vec<&'static str>)> = Vec::new();
         for (rule, _) in permits.iter().filter(|(_, said)| *said == permit) {
             match groups.iter_mut().find(|(group, _)| *group == rule.group) {
                 Some((_, commands)) => commands.push(rule.command),
                 None => groups.push((rule.group, vec![rule.command])),
             }
         }
-        findings
-            .extend(groups.iter().map(|(group, commands)| without(*group, commands, permit, user)));
+        for (group, commands) in groups {
+            // What of it could not be tried is needed as well.
+            let tried = |rule: &Rule| permits.iter().any(|(one, _)| one.command == rule.command);
+            let untried = RULES.iter().filter(|rule| rule.group == group && !tried(rule));
+            let untried = untried.map(|rule| rule.command).collect::<Vec<_>>();
+            findings.push(without(group, &commands, &untried, permit, user));
+        }
     }
     if !findings.iter().any(|finding| finding.subject == Subject::Permissions) {
         let found = "the user may send all that the driver sends";
@@ -53,7 +58,13 @@ fn of_permits(permits: &[(&'static Rule, Permit)], user: &str, prefix: &str) -> 
 }
 
 /// What a group is missing, under its own subject.
-fn without(group: Group, commands: &[&str], permit: Permit, user: &str) -> Finding {
+fn without(
+    group: Group,
+    commands: &[&str],
+    untried: &[&str],
+    permit: Permit,
+    user: &str,
+) -> Finding {
     let (level, subject, means) = group.without();
     let names: Vec<String> = commands.iter().map(|name| format!("`{name}`")).collect();
     let names = names.join(", ");
@@ -61,7 +72,8 @@ fn without(group: Group, commands: &[&str], permit: Permit, user: &str) -> Findi
         let fix = "use a server that knows it, and do not rename commands: deny them by ACL";
         (format!("the server lacks {names}"), fix.to_owned())
     } else {
-        let grants: Vec<String> = commands.iter().map(|name| format!("+{name}")).collect();
+        let grants: Vec<String> =
+            commands.iter().chain(untried).map(|name| format!("+{name}")).collect();
         (
             format!("denied to this user: {names}"),
             format!("`ACL SETUSER {user} {}`", grants.join(" ")),
@@ -106,7 +118,6 @@ pub(super) fn permitted(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::rules::RULES;
 
     fn told(refused: &[(&str, Permit)]) -> Vec<Finding> {
         let permit = |rule: &'static Rule| {
