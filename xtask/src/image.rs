@@ -10,12 +10,15 @@ use clap::Args;
 
 use crate::{failure::Failure, process, workspace};
 
-/// Where the server and the rest go in the image; the only folder on its `PATH`.
+/// Where the server and its client go in the image.
 const PROGRAMS: &str = "/usr/local/bin";
+/// What the compose files in `docker/` call beside them, and where it goes.
+const SHELL: [&str; 3] = ["sh", "grep", "sleep"];
+const SHELL_PROGRAMS: &str = "/bin";
 
 const HELP: &str = "\
-The image is made FROM scratch: the server, its command line client, a shell, and the libraries that they are linked
-with. It is tagged state-redis-test:VERSION and state-redis-test:latest (state-valkey-test for Valkey), and the tests use
+The image is made FROM scratch: the server, its command line client, a shell with the little that docker/ calls, and the
+libraries that they are linked with. It is tagged state-redis-test:VERSION and state-redis-test:latest (state-valkey-test for Valkey), and the tests use
 it where the pinned image of docker/ can be neither found nor pulled.
 
 Example:
@@ -64,8 +67,11 @@ fn build(flavour: &Flavour) -> Result<String, Failure> {
             .map_err(|error| Failure::io("clearing target/image", &error))?;
     }
     let root = folder.join("root");
-    for program in [flavour.server, flavour.client, "sh"] {
-        add_program(program, &need(program)?, &root)?;
+    for program in [flavour.server, flavour.client] {
+        add_program(PROGRAMS, &need(program)?, &root)?;
+    }
+    for program in SHELL {
+        add_program(SHELL_PROGRAMS, &need(program)?, &root)?;
     }
     // The servers keep their data here, as in the official images.
     make_folder(&root.join("data"))?;
@@ -81,7 +87,7 @@ fn build(flavour: &Flavour) -> Result<String, Failure> {
 
 fn dockerfile(flavour: &Flavour) -> String {
     format!(
-        "FROM scratch\nCOPY root /\nENV PATH={PROGRAMS}:/bin\nWORKDIR /data\nVOLUME /data\nEXPOSE 6379\nCMD [\"{}\"]\n",
+        "FROM scratch\nCOPY root /\nENV PATH={PROGRAMS}:{SHELL_PROGRAMS}\nWORKDIR /data\nVOLUME /data\nEXPOSE 6379\nCMD [\"{}\"]\n",
         flavour.server
     )
 }
@@ -98,9 +104,9 @@ fn need(program: &str) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Copies a program, the libraries that it is linked with, and the loader.
-fn add_program(name: &str, program: &Path, root: &Path) -> Result<(), Failure> {
-    let place = if name == "sh" { "/bin" } else { PROGRAMS };
+/// Copies a program to `place`, the libraries that it is linked with, and the loader.
+fn add_program(place: &str, program: &Path, root: &Path) -> Result<(), Failure> {
+    let name = program.file_name().unwrap_or_default();
     copy(program, &root.join(place.trim_start_matches('/')).join(name))?;
     let linked = process::output(Command::new("ldd").arg(program))?;
     for library in libraries(&linked) {

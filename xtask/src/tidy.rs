@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of this repository that no other tool knows; each rule has a file of its own.
 
+mod compose;
 mod driver_names;
 mod generated;
 mod guarantees;
@@ -50,6 +51,7 @@ const RULES: &[Rule] = &[
     Rule { name: "module-names", what: module_names::WHAT, check: module_names::check },
     Rule { name: "named-paths", what: named_paths::WHAT, check: named_paths::check },
     Rule { name: "guarantees", what: guarantees::WHAT, check: guarantees::check },
+    Rule { name: "compose", what: compose::WHAT, check: compose::check },
     Rule { name: "links", what: links::WHAT, check: links::check },
     Rule { name: "words", what: words::WHAT, check: words::check },
 ];
