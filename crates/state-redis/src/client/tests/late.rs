@@ -83,8 +83,8 @@ async fn a_write_that_waits_says_what_was_reached_and_is_settled_as_any_other() 
     .await;
     let client = Client::connect(&config(&mock)).await.unwrap();
     let mut tally = Tally::default();
-    let request = set(Repeat::LastWins).with_wait(Some(Wait::Replicas(2)));
-    let answered = client.call(request, &mut tally).await.unwrap();
+    let mut request = set(Repeat::LastWins).with_wait(Some(Wait::Replicas(2)));
+    let answered = client.call(&mut request, &mut tally).await.unwrap();
     assert_eq!(answered.reached, [state_core::AcksReached::by_replicas(1)]);
     assert!(answered.unsettled);
     assert_eq!((sets(&mock), mock.killed().len(), tally.retries), (2, 1, 1), "{:?}", mock.seen());
@@ -102,8 +102,8 @@ async fn nothing_is_written_where_the_disk_cannot_be_waited_for() {
         })
         .await;
         let client = Client::connect(&config(&mock)).await.unwrap();
-        let request = set(Repeat::LastWins).with_wait(Some(Wait::Disk));
-        let answered = client.call(request, &mut Tally::default()).await;
+        let mut request = set(Repeat::LastWins).with_wait(Some(Wait::Disk));
+        let answered = client.call(&mut request, &mut Tally::default()).await;
         assert_eq!(sets(&mock), written, "{version} {aof}");
         match answered {
             Ok(answered) => assert_eq!(answered.reached, [state_core::AcksReached::FSYNCED]),
