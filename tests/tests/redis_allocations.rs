@@ -15,9 +15,9 @@ use state_tests::servers::{Servers, Setup};
 use tokio::runtime::{Builder, Runtime};
 
 /// The most allocations of an operation that is a plain command, its answer included.
-const COMMAND_MAX: u64 = 12;
-/// The same for one that is a script, whose keys, arguments and answer are lists: 17 to 19 are made, 12 are wanted.
-const SCRIPT_MAX: u64 = 20;
+const COMMAND_MAX: u64 = 6;
+/// The same for one that is a script, whose keys, arguments and answer are lists.
+const SCRIPT_MAX: u64 = 17;
 const ROUNDS: u64 = 500;
 
 fn main() -> ExitCode {

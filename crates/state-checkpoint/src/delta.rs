@@ -30,24 +30,33 @@ pub(crate) fn diff(old: &[u8], new: &[u8], fresh: &mut Vec<u8>) -> Script {
     script
 }
 
-/// Bytes that are compared at once.
-const STRIDE: usize = 64;
+/// Bytes that are compared at once, as long as they are the same.
+const STRIDES: [usize; 2] = [4_096, 64];
 
 /// How many bytes are the same from the beginning on.
 fn common_prefix(one: &[u8], other: &[u8]) -> usize {
-    let strides = one.chunks_exact(STRIDE).zip(other.chunks_exact(STRIDE));
-    let whole = strides.take_while(|(a, b)| a == b).count() * STRIDE;
-    let rest = tail(one, whole).iter().zip(tail(other, whole));
-    whole + rest.take_while(|(a, b)| a == b).count()
+    let mut same = 0;
+    for stride in STRIDES {
+        let (one, other) = (tail(one, same), tail(other, same));
+        let strides = one.chunks_exact(stride).zip(other.chunks_exact(stride));
+        same += strides.take_while(|(a, b)| a == b).count() * stride;
+    }
+    let rest = tail(one, same).iter().zip(tail(other, same));
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// How many bytes are the same from the end back.
 fn common_suffix(one: &[u8], other: &[u8]) -> usize {
-    let strides = one.rchunks_exact(STRIDE).zip(other.rchunks_exact(STRIDE));
-    let whole = strides.take_while(|(a, b)| a == b).count() * STRIDE;
-    let rest = |bytes: &'_ [u8]| bytes.len() - whole;
-    let one = head(one, rest(one)).iter().rev();
-    whole + one.zip(head(other, rest(other)).iter().rev()).take_while(|(a, b)| a == b).count()
+    let mut same = 0;
+    let rest = |bytes: &[u8], same: usize| bytes.len() - same;
+    for stride in STRIDES {
+        let (one, other) = (head(one, rest(one, same)), head(other, rest(other, same)));
+        let strides = one.rchunks_exact(stride).zip(other.rchunks_exact(stride));
+        same += strides.take_while(|(a, b)| a == b).count() * stride;
+    }
+    let (one, other) = (head(one, rest(one, same)), head(other, rest(other, same)));
+    let rest = one.iter().rev().zip(other.iter().rev());
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 fn head(bytes: &[u8], end: usize) -> &[u8] {
@@ -116,15 +125,16 @@ mod tests {
 
     #[test]
     fn ends_of_every_length_are_found() {
-        let same: Vec<u8> = (0..200_u8).collect();
-        for len in 0..200 {
+        const LONG: usize = 2 * STRIDES[0] + 200;
+        let same: Vec<u8> = (0..LONG).map(|at| (at % 251) as u8).collect();
+        for len in (0..200).chain(STRIDES[0] - 70..STRIDES[0] + 70).chain(LONG - 200..LONG) {
             let (mut front, mut back) = (same.clone(), same.clone());
             front[len] ^= 0xff;
-            back[199 - len] ^= 0xff;
+            back[LONG - 1 - len] ^= 0xff;
             assert_eq!(common_prefix(&same, &front), len);
             assert_eq!(common_prefix(&same, &same[..len]), len);
             assert_eq!(common_suffix(&same, &back), len);
-            assert_eq!(common_suffix(&same, &same[200 - len..]), len);
+            assert_eq!(common_suffix(&same, &same[LONG - len..]), len);
         }
     }
 

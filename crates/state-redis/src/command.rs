@@ -282,7 +282,7 @@ mod tests {
             theirs.arg(number);
             prop_assert_eq!(packed(&ours), theirs.get_packed_command());
             prop_assert_eq!(ours.to_client().get_packed_command(), theirs.get_packed_command());
-            prop_assert_eq!(ours.parts().nth(0), Some(b"SOME".as_slice()));
+            prop_assert_eq!(ours.parts().next(), Some(b"SOME".as_slice()));
             prop_assert_eq!(ours.parts().count(), args.len() + 2);
             prop_assert!(packed(&ours).len() <= ours.packed_bytes_max());
             let payload = ours.parts().map(<[u8]>::len).sum::<usize>();

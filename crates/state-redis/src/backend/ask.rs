@@ -168,6 +168,7 @@ impl Inner {
 
     /// Sends a request of one command. What is known before it is sent is put together outside of the future, which all
     /// calls make room for.
+    #[expect(clippy::manual_async_fn, reason = "an async function would hold the request twice")]
     fn one<'a>(
         &'a self,
         op: &'a Op,

@@ -29,14 +29,13 @@ impl Inner {
         options: &GetOptions,
     ) -> Result<Option<Entry>> {
         let stored = self.keys.key(Kind::Entry, key);
-        let found = match self.ask_get(key, &stored, options)? {
-            Some(ask) => read_answer(&Box::pin(self.script(op, ask)).await?.0, options.head)?,
-            None => {
-                let command = get_command(&stored, options.head);
-                let role = role(options.consistency)?;
-                let (value, _) = self.command(op, &stored, role, command).await?;
-                read_plain(value, options.head)?
-            }
+        let found = if let Some(ask) = self.ask_get(key, &stored, options)? {
+            read_answer(&Box::pin(self.script(op, ask)).await?.0, options.head)?
+        } else {
+            let command = get_command(&stored, options.head);
+            let role = role(options.consistency)?;
+            let (value, _) = self.command(op, &stored, role, command).await?;
+            read_plain(value, options.head)?
         };
         self.saw_read(&stored, found.as_ref(), options);
         Ok(found)
@@ -175,12 +174,13 @@ impl Inner {
             return Ok(Put { stored, what: What::Command(command), how, made });
         }
         let (kind, wanted) = precondition(options.precondition)?;
+        let fence = self.keys.fence(key);
         let operation = options
             .op_id
-            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_put(value, options)));
-        let keys = vec![stored.clone(), self.keys.fence(key), operation];
+        let keys = vec![stored.clone(), fence, operation];
         let [how_long, ms] = lifetime.args();
         let header = frame::header(made.version);
         let args = vec![header, value.clone(), kind, wanted, how_long, ms, lease, token, digest];
@@ -246,12 +246,13 @@ impl Inner {
         options: &DeleteOptions,
         [kind, wanted, lease, token]: [Bytes; 4],
     ) -> Result<Ask> {
+        let fence = self.keys.fence(key);
         let operation = options
             .op_id
-            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_delete(options)));
-        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
+        let keys = vec![self.keys.key(Kind::Entry, key), fence, operation];
         let returned = Bytes::from_static(if options.return_value { b"1" } else { b"0" });
         let args = vec![kind, wanted, returned, lease, token, digest];
         let ask = Ask::new(&scripts::DELETE, keys, args, delete_how(options));
@@ -283,12 +284,13 @@ impl Inner {
         let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let version = frame::new_version()?;
+        let fence = self.keys.fence(key);
         let operation = options
             .op_id
-            .map_or_else(|| self.keys.fence(key), |id| self.keys.operation(key, id.as_bytes()));
+            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_increment(by, options)));
-        let keys = vec![self.keys.key(Kind::Entry, key), self.keys.fence(key), operation];
+        let keys = vec![self.keys.key(Kind::Entry, key), fence, operation];
         let on = lifetime_on(options.lifetime_on)?;
         let by = Bytes::from(by.to_string());
         let args = vec![frame::header(version), by, mode, ms, on, lease, token, digest];

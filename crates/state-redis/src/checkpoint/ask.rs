@@ -160,11 +160,16 @@ pub(super) fn flag(set: bool) -> Bytes {
 /// A generation as it is stored.
 pub(super) fn generation_text(generation: u64) -> Bytes {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |place: u32| {
-        let digit = usize::try_from(generation >> (60 - 4 * place) & 15).unwrap_or_default();
-        DIGITS.get(digit).copied().unwrap_or_default()
-    };
-    Bytes::copy_from_slice(&std::array::from_fn::<u8, 16, _>(|place| digit(place as u32)))
+    let (mut text, mut rest) = ([0; 16], generation);
+    for digit in text.iter_mut().rev() {
+        *digit = usize::try_from(rest & 15)
+            .ok()
+            .and_then(|place| DIGITS.get(place))
+            .copied()
+            .unwrap_or(b'0');
+        rest >>= 4;
+    }
+    Bytes::copy_from_slice(&text)
 }
 
 pub(super) fn read_generation(text: &str) -> Result<u64> {

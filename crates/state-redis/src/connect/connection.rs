@@ -579,6 +579,40 @@ mod tests {
         assert!(matches!(answer, Err(Trouble::Fault(Fault::LostAfterSend))), "{answer:?}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn each_caller_of_a_wire_is_woken_when_its_own_time_is_up() {
+        let (near, _far) = duplex(1 << 16);
+        let (wire, driver) = Wire::over(near);
+        let speaker = Speaker::Wire(wire);
+        let connection = Connection::start(speaker, driver, Arc::default(), &Handle::current());
+        let connection = Arc::new(connection);
+        let (ms, ping) = (Duration::from_millis, Command::new("PING"));
+        let limits = [700, 3, 250, 40, 251, 1_000, 41, 2].map(ms);
+        let callers = limits.into_iter().enumerate().map(|(number, limit)| {
+            let (connection, ping) = (&connection, &ping);
+            async move {
+                // Some come while the driver waits for others, whose time is up later.
+                pause(ms(number as u64 * 7)).await;
+                let began = Instant::now();
+                let answer = if number % 2 == 0 {
+                    connection.one(ping, limit).await
+                } else {
+                    connection.begin(ping, began + limit).unwrap().answer().await
+                };
+                (limit, began.elapsed(), answer)
+            }
+        });
+        for (limit, took, answer) in futures_util::future::join_all(callers).await {
+            assert!(matches!(answer, Err(Trouble::Fault(Fault::ReplyTimeout))), "{answer:?}");
+            // Timers go by whole milliseconds.
+            assert!(took >= limit && took <= limit + ms(1), "{took:?} of {limit:?}");
+        }
+        assert!(connection.watched().owes(), "what nobody waits for any more is still owed");
+        drop(connection.begin(&ping, Instant::now() + ms(1)).unwrap());
+        connection.close();
+        assert!(connection.begin(&ping, Instant::now() + ms(1)).is_none());
+    }
+
     #[tokio::test]
     async fn a_limit_is_kept_while_the_connection_lives() {
         let (near, _far) = duplex(64);
