@@ -2,10 +2,14 @@
 //!
 //! A history is *linearizable* when its calls can be put in one order in which each took effect
 //! at one moment between its start and its return. The search is that of Wing and Gong with the
-//! memory of Lowe: configurations that were reached once are not searched again.
+//! memory of Lowe: configurations that were reached once are not searched again. [`check`] judges
+//! histories of one key; [`search`] takes any [`Model`] of what calls do.
 
-use std::collections::HashSet;
+mod search;
+
 use std::fmt;
+
+pub use search::{Found, Model, Span, Stuck, search};
 
 /// What a caller asked for. Values are numbers that callers never write twice.
 #[non_exhaustive]
@@ -64,11 +68,11 @@ impl Call {
         Self { called, returned, action, answer }
     }
 
-    /// When it had its effect at the latest.
-    const fn latest(&self) -> u64 {
+    /// When it can have had its effect.
+    fn span(&self) -> Span<Self> {
         match self.answer {
-            Answer::Unknown => u64::MAX,
-            _ => self.returned,
+            Answer::Unknown => Span::open(self.called, vec![*self]),
+            _ => Span::certain(self.called, self.returned, vec![*self]),
         }
     }
 
@@ -138,78 +142,27 @@ impl fmt::Display for Violation {
 /// Gives up after `configurations_max` configurations. Cost: linear in the history where few
 /// calls overlap, and exponential in the number of calls that overlap or have unknown answers.
 pub fn check(history: &[Call], configurations_max: usize) -> Verdict {
-    let lanes = lanes(history);
-    let certain = history.iter().filter(|call| call.answer != Answer::Unknown).count();
-    let start = Configuration { next: vec![0; lanes.len()], value: None };
-    let mut seen = HashSet::from([start.clone()]);
-    let mut open = vec![start];
-    let mut best = Violation { explained: 0, value: None, stuck: Vec::new() };
-    while let Some(configuration) = open.pop() {
-        let heads = configuration.heads(&lanes);
-        let explained = configuration.explained(&lanes);
-        if explained == certain {
-            return Verdict::Linearizable;
+    let spans: Vec<Span<Call>> = history.iter().map(Call::span).collect();
+    match search(&OneKey, None, &spans, configurations_max) {
+        Found::Explained => Verdict::Linearizable,
+        Found::GaveUp => Verdict::GaveUp,
+        Found::Stuck(Stuck { explained, state: value, heads }) => {
+            let stuck = heads.iter().filter_map(|place| history.get(*place).copied()).collect();
+            Verdict::Violation(Violation { explained, value, stuck })
         }
-        if explained >= best.explained {
-            let stuck = heads.iter().map(|(_, call)| *call).collect();
-            best = Violation { explained, value: configuration.value, stuck };
-        }
-        for (lane, call) in heads {
-            let Ok(value) = call.apply(configuration.value) else { continue };
-            let mut next = configuration.next.clone();
-            next.iter_mut().skip(lane).take(1).for_each(|place| *place += 1);
-            let after = Configuration { next, value };
-            if seen.insert(after.clone()) {
-                open.push(after);
-            }
-        }
-        if seen.len() > configurations_max {
-            return Verdict::GaveUp;
-        }
-    }
-    Verdict::Violation(best)
-}
-
-/// How far each lane has been ordered, and the value after that.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-struct Configuration {
-    next: Vec<usize>,
-    value: Option<u64>,
-}
-
-impl Configuration {
-    /// The calls that may come next: those that began before every other call that is left had
-    /// to be over.
-    fn heads(&self, lanes: &[Vec<Call>]) -> Vec<(usize, Call)> {
-        let heads = self.next.iter().zip(lanes).enumerate();
-        let heads = heads.filter_map(|(lane, (place, calls))| Some((lane, *calls.get(*place)?)));
-        let heads: Vec<(usize, Call)> = heads.collect();
-        let first = heads.iter().map(|(_, call)| call.latest()).min().unwrap_or(u64::MAX);
-        heads.into_iter().filter(|(_, call)| call.called < first).collect()
-    }
-
-    /// How many calls with a known answer have been ordered.
-    fn explained(&self, lanes: &[Vec<Call>]) -> usize {
-        let ordered =
-            self.next.iter().zip(lanes).flat_map(|(place, calls)| calls.iter().take(*place));
-        ordered.filter(|call| call.answer != Answer::Unknown).count()
     }
 }
 
-/// The calls in lanes of calls that do not overlap, so that the order within a lane is known.
-fn lanes(history: &[Call]) -> Vec<Vec<Call>> {
-    let mut calls = history.to_vec();
-    calls.sort_by_key(|call| call.called);
-    let mut lanes: Vec<Vec<Call>> = Vec::new();
-    for call in calls {
-        let free =
-            |lane: &&mut Vec<Call>| lane.last().is_none_or(|last| last.latest() < call.called);
-        match lanes.iter_mut().find(free) {
-            Some(lane) => lane.push(call),
-            None => lanes.push(vec![call]),
-        }
+/// One key, and what calls do to its value.
+struct OneKey;
+
+impl Model for OneKey {
+    type State = Option<u64>;
+    type Step = Call;
+
+    fn take(&self, value: &Option<u64>, call: &Call) -> Option<Option<u64>> {
+        call.apply(*value).ok()
     }
-    lanes
 }
 
 #[cfg(test)]

@@ -220,6 +220,11 @@ fn correct_histories_are_accepted() {
     }
 }
 
+/// When it had its effect at the latest.
+fn latest(call: &Call) -> u64 {
+    if call.answer == Answer::Unknown { u64::MAX } else { call.returned }
+}
+
 /// Whether some order of the calls explains the history, by trying all of them.
 fn any_order(left: &[Call], value: Option<u64>) -> bool {
     if left.iter().all(|call| call.answer == Answer::Unknown) {
@@ -228,7 +233,7 @@ fn any_order(left: &[Call], value: Option<u64>) -> bool {
     left.iter().enumerate().any(|(place, call)| {
         let mut rest = left.to_vec();
         rest.remove(place);
-        let in_time = rest.iter().all(|other| call.called < other.latest());
+        let in_time = rest.iter().all(|other| call.called < latest(other));
         in_time && call.apply(value).is_ok_and(|after| any_order(&rest, after))
     })
 }
@@ -265,4 +270,58 @@ fn a_violation_says_where_it_gets_stuck() {
     assert_eq!((violation.explained, violation.value), (1, Some(1)));
     assert_eq!(violation.stuck, [get((3, 4), 9)]);
     assert!(violation.to_string().contains("3..4 Get -> Value(Some(9))"), "{violation}");
+}
+
+/// A call of several steps, each of which adds to the end of a word.
+struct Word;
+
+impl Model for Word {
+    type State = String;
+    type Step = Letter;
+
+    fn take(&self, word: &String, step: &Letter) -> Option<String> {
+        match step {
+            Letter::Added(letter) => Some(format!("{word}{letter}")),
+            Letter::Read(seen) => (word == seen).then(|| word.clone()),
+        }
+    }
+}
+
+enum Letter {
+    Added(char),
+    Read(&'static str),
+}
+
+fn explains(read: &'static str, spans: Vec<Span<Letter>>) -> bool {
+    let read = Span::certain(100, 101, vec![Letter::Read(read)]);
+    let history: Vec<_> = spans.into_iter().chain([read]).collect();
+    search(&Word, String::new(), &history, LIMIT) == Found::Explained
+}
+
+#[test]
+fn the_steps_of_a_call_keep_their_order_and_others_come_between() {
+    let both = || {
+        let letters = |of: &str| of.chars().map(Letter::Added).collect();
+        vec![Span::certain(1, 10, letters("ab")), Span::certain(2, 9, letters("xy"))]
+    };
+    for read in ["abxy", "axby", "xaby", "xyab"] {
+        assert!(explains(read, both()), "{read}");
+    }
+    for read in ["baxy", "abyx", "abx", ""] {
+        assert!(!explains(read, both()), "{read}");
+    }
+}
+
+#[test]
+fn steps_of_a_call_without_an_answer_are_taken_or_not_and_in_time() {
+    let letters = || "ab".chars().map(Letter::Added).collect();
+    for read in ["", "a", "b", "ab"] {
+        assert!(explains(read, vec![Span::open(1, letters())]), "{read}");
+        assert!(explains(read, vec![Span::open_until(1, 50, letters())]), "{read}");
+    }
+    assert!(!explains("ba", vec![Span::open(1, letters())]));
+    let with = |first| vec![first, Span::certain(60, 61, vec![Letter::Added('z')])];
+    assert!(explains("za", with(Span::open(1, letters()))));
+    assert!(!explains("za", with(Span::open_until(1, 50, letters()))));
+    assert!(explains("az", with(Span::open_until(1, 50, letters()))));
 }
