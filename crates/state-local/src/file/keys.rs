@@ -221,6 +221,39 @@ mod tests {
         })
     }
 
+    /// All words of up to so many pieces that have a meaning here, or could have one.
+    fn words(pieces: usize) -> Vec<Bytes> {
+        const PIECES: [&[u8]; 8] =
+            [b"a", b"\0", b"\x01", b"\xFF", b"\0\0", b"\0\x01", b"a\0", b"\xFF\0"];
+        let mut all = std::collections::BTreeSet::from([Vec::new()]);
+        for _ in 0..pieces {
+            let longer = all.iter().flat_map(|word: &Vec<u8>| {
+                PIECES.iter().map(move |piece| [word.as_slice(), piece].concat())
+            });
+            all = longer.collect::<Vec<_>>().into_iter().chain(all.iter().cloned()).collect();
+        }
+        all.into_iter().filter(|word| !word.is_empty()).map(Bytes::from).collect()
+    }
+
+    #[test]
+    fn no_two_of_many_places_share_a_key() {
+        let partitions = words(2).into_iter().map(Some).chain([None]);
+        let keys: Vec<Key> = partitions
+            .flat_map(|place| {
+                words(3).into_iter().map(move |name| Key::from_parts(place.clone(), name))
+            })
+            .collect();
+        let mut seen = std::collections::HashSet::new();
+        let namespaces: [&'static [u8]; 4] = [b"a", b"a\0", b"a\0\x01", b"\0"];
+        for name in namespaces {
+            let prefix = of_namespace(&Namespace::new(Bytes::from_static(name)).unwrap());
+            for key in &keys {
+                assert!(seen.insert(of_key(&prefix, key)), "{key:?} in {:?}", name.escape_ascii());
+            }
+        }
+        assert!(seen.len() > 50_000, "{} places", seen.len());
+    }
+
     proptest! {
         #[test]
         fn stored_keys_follow_the_order_of_keys(
