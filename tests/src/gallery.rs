@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use state_conformance::{Fixture, Suite};
-use state_core::{ManualClock, StateBackend};
+use state_core::{Error, ManualClock, Namespace, Result, StateBackend};
 use state_local::MemoryStore;
 
 pub use controls::controls;
@@ -88,6 +88,24 @@ impl Mutant {
             Defect::Checkpointer(hooks) => checkpoints::suite(self.id, hooks),
         }
     }
+
+    /// So many instances of a fresh store with this defect, which goes by `clock`.
+    ///
+    /// # Errors
+    /// The defect is one of a checkpointer.
+    pub fn instances(
+        &self,
+        clock: &ManualClock,
+        count: usize,
+    ) -> Result<Vec<Arc<dyn StateBackend>>> {
+        let Defect::Backend(hooks) = self.defect else {
+            return Err(Error::unsupported("instances of a checkpointer"));
+        };
+        let hooks = hooks();
+        let store = store(&hooks, clock);
+        let open = opening(hooks, clock.clone(), store);
+        (0..count).map(|_| open(Namespace::default())).collect()
+    }
 }
 
 /// All mutants, by family, in the order of the contract.
@@ -120,11 +138,8 @@ fn suite(id: &'static str, hooks: fn() -> Hooks) -> Suite {
     Suite::new(id, move || {
         let hooks = hooks();
         let clock = ManualClock::new();
-        let mut settings = MemoryStore::builder().clock(clock.clone());
-        if let Some(change) = hooks.settings {
-            settings = change(settings);
-        }
-        std::future::ready(Ok(fixture(hooks, clock, settings.build())))
+        let store = store(&hooks, &clock);
+        std::future::ready(Ok(fixture(hooks, clock, store)))
     })
 }
 
@@ -138,23 +153,9 @@ fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
             std::future::ready(Ok(fixture(hooks.clone(), clock.clone(), store)))
         }
     });
-    let opened = AtomicUsize::new(0);
     let shown = clock.clone();
-    let fixture = Fixture::new(move |namespace| {
-        let inside = hooks.namespace.as_ref().map(|place| place(&namespace));
-        let backend = store.open(inside.unwrap_or_else(|| namespace.clone()));
-        let mutant = backend.map(|backend| {
-            let honest = Honest {
-                backend: Arc::new(backend),
-                namespace,
-                instance: opened.fetch_add(1, Ordering::Relaxed),
-                store: store.clone(),
-                clock: clock.clone(),
-            };
-            Arc::new(MutantBackend::new(honest, hooks.clone())) as Arc<dyn StateBackend>
-        });
-        std::future::ready(mutant)
-    });
+    let open = opening(hooks, clock, store);
+    let fixture = Fixture::new(move |namespace| std::future::ready(open(namespace)));
     let fixture = fixture.with_clock(shown);
     let fixture = match room {
         Some(entries) => fixture.with_room(entries),
@@ -164,6 +165,29 @@ fn fixture(hooks: Hooks, clock: ManualClock, store: MemoryStore) -> Fixture {
         Some(restart) => fixture.with_restart(restart),
         None => fixture,
     }
+}
+
+/// Opens instances of `store` with `hooks` in front of it.
+fn opening(
+    hooks: Hooks,
+    clock: ManualClock,
+    store: MemoryStore,
+) -> impl Fn(Namespace) -> Result<Arc<dyn StateBackend>> {
+    let opened = AtomicUsize::new(0);
+    move |namespace: Namespace| {
+        let inside = hooks.namespace.as_ref().map(|place| place(&namespace));
+        let backend = Arc::new(store.open(inside.unwrap_or_else(|| namespace.clone()))?);
+        let instance = opened.fetch_add(1, Ordering::Relaxed);
+        let (store, clock) = (store.clone(), clock.clone());
+        let honest = Honest { backend, namespace, instance, store, clock };
+        Ok(Arc::new(MutantBackend::new(honest, hooks.clone())))
+    }
+}
+
+/// A store with `hooks` in front of it that goes by `clock`.
+fn store(hooks: &Hooks, clock: &ManualClock) -> MemoryStore {
+    let settings = MemoryStore::builder().clock(clock.clone());
+    hooks.settings.map_or(settings.clone(), |change| change(settings)).build()
 }
 
 /// Lists the mutants of one family, each with its defect as the documentation comment and the

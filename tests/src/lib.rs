@@ -5,6 +5,7 @@ pub mod chat;
 mod counted;
 mod documents;
 pub mod embedded;
+pub mod episodes;
 pub mod gallery;
 pub mod proxy;
 #[cfg(all(unix, feature = "servers"))]

@@ -69,6 +69,8 @@ enum Operation {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What it held at first, which no power cut takes away.
+    base: Vec<u8>,
     now: Vec<u8>,
     history: Vec<Operation>,
     fault: Option<Fault>,
@@ -95,6 +97,12 @@ impl Simulated {
         Self { state: Mutex::new(State { now: bytes, ..State::default() }), records: false }
     }
 
+    /// A storage that holds `bytes`, as a power cut has left them, and keeps a history.
+    pub fn recording_from(bytes: Vec<u8>) -> Self {
+        let state = State { base: bytes.clone(), now: bytes, ..State::default() };
+        Self { state: Mutex::new(state), records: true }
+    }
+
     /// Lets calls fail from now on, or none.
     pub fn set_fault(&self, fault: Option<Fault>) {
         self.state().fault = fault;
@@ -117,8 +125,9 @@ impl Simulated {
 
     /// The bytes after `operations` operations, without loss.
     pub fn image_of(&self, operations: usize) -> Vec<u8> {
-        let mut image = Vec::new();
-        for operation in self.state().history.iter().take(operations) {
+        let state = self.state();
+        let mut image = state.base.clone();
+        for operation in state.history.iter().take(operations) {
             apply(&mut image, operation, |_| true);
         }
         image
@@ -144,7 +153,7 @@ impl Simulated {
         if seeded.below(2) == 0 {
             shuffle(unsafe_part, seeded);
         }
-        let mut image = Vec::new();
+        let mut image = self.state().base.clone();
         for at in order {
             let Some(operation) = history.get(at) else { continue };
             if at < safe || extreme == 0 {
