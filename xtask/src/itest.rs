@@ -4,7 +4,7 @@ mod engine;
 mod servers;
 mod tally;
 
-use std::hash::BuildHasher;
+use std::{hash::BuildHasher, process::Command};
 
 use clap::Args;
 
@@ -47,6 +47,12 @@ const SETUPS: &[Setup] = &[
         run: run_crash,
     },
     Setup {
+        name: EPISODES,
+        what: "simulated episodes of several clients, from a seed; a share of them is in `workspace`",
+        by_default: false,
+        run: run_episodes,
+    },
+    Setup {
         name: "redis",
         what: "all setups of Redis and Valkey servers below, up to `valkey`",
         by_default: true,
@@ -78,6 +84,10 @@ const SETUPS: &[Setup] = &[
 ];
 
 const CRASH: &str = "crash";
+const EPISODES: &str = "episodes";
+
+/// Lets tests that pass say what they have done.
+const SHOW_OUTPUT: &str = "--show-output";
 
 /// Read by what works with chance and can go on for long.
 const SOAK: &str = "STATE_SOAK";
@@ -99,7 +109,7 @@ const SOAK_IMAGES: u32 = 20_000;
 
 const EXAMPLES: &str = "\
 Setups: workspace (unit, conformance and integration tests), doctests, crash, redis, containers; these run when none is
-named. `redis` is all that follow, on real servers, which are found, installed or started: standalone, replica, sentinel,
+named. `episodes` are simulated clients of one store, of which `workspace` has a share too. `redis` is all that follow, on real servers, which are found, installed or started: standalone, replica, sentinel,
 cluster, tls, valkey. `containers` starts, cuts, kills and stops the servers of each as containers, where an engine runs;
 `docker` runs all tests of `redis` on containers.
 
@@ -109,6 +119,8 @@ Examples:
   cargo xtask itest crash --kills 20 --images 100  a short crash test
   cargo xtask itest workspace --soak -- model      long random sequences against a map
   cargo xtask itest crash --soak                   a long one (1,000 kills, 20,000 images)
+  cargo xtask itest episodes --soak                100,000 simulated episodes; --seed repeats them
+  STATE_EPISODE=7 cargo xtask itest episodes       one episode, told line by line
   cargo xtask itest redis                          every setup of Redis servers
   cargo xtask itest redis --soak                   the same, with more resets and more histories
   cargo xtask itest standalone --url redis://host  on a server that runs already
@@ -121,7 +133,7 @@ The last line printed is `N passed, N failed`. No test at all is a failure too."
 pub(crate) struct Arguments {
     /// Which tests to run; all when left out
     setup: Option<String>,
-    /// Run for long: more kills, power-cut images and random sequences, more resets and histories on servers
+    /// Run for long: more kills, power-cut images, episodes and random sequences, more resets and histories on servers
     #[arg(long)]
     soak: bool,
     /// How often the crash tests kill a writing process
@@ -253,6 +265,16 @@ fn run_targets(arguments: &Arguments) -> Result<Tally, Failure> {
     cargo_test(&packages, &which, arguments)
 }
 
+/// Optimised where they are many.
+fn run_episodes(arguments: &Arguments) -> Result<Tally, Failure> {
+    let mut command = workspace::cargo_test_alone(EPISODES);
+    if arguments.soak {
+        command.arg("--release");
+    }
+    command.args(["--", SHOW_OUTPUT]).args(&arguments.rest);
+    run_tests(command, arguments)
+}
+
 fn run_doctests(arguments: &Arguments) -> Result<Tally, Failure> {
     cargo_test(&workspace::packages()?, &["--doc"], arguments)
 }
@@ -263,7 +285,13 @@ fn cargo_test(
     arguments: &Arguments,
 ) -> Result<Tally, Failure> {
     let mut command = workspace::cargo_test(packages);
-    command.args(which).arg("--").args(&arguments.rest).envs(arguments.chance());
+    command.args(which).arg("--").args(&arguments.rest);
+    run_tests(command, arguments)
+}
+
+/// Runs what prints its tests as cargo's own harness does.
+fn run_tests(mut command: Command, arguments: &Arguments) -> Result<Tally, Failure> {
+    command.envs(arguments.chance());
     let mut tally = Tally::default();
     let status = process::run_watched(&mut command, |line| tally.see_test_line(line))?;
     tally.close(&process::line(&command), status);
@@ -312,7 +340,7 @@ mod tests {
             soak: true,
             ..Arguments::default()
         };
-        for setup in [CRASH, "redis", "cluster", "docker"] {
+        for setup in [CRASH, EPISODES, "redis", "cluster", "docker"] {
             assert_eq!(choose(&arguments(setup)).unwrap().len(), 1);
         }
         assert_eq!(choose(&arguments("workspace")).unwrap().len(), 1);

@@ -23,6 +23,11 @@ pub(crate) fn cargo_test(packages: &[Package]) -> Command {
     command
 }
 
+/// One integration test that needs no server: without features it is soon built.
+pub(crate) fn cargo_test_alone(test: &str) -> Command {
+    process::cargo(["test", "--package", TEST_PACKAGE, "--test", test])
+}
+
 /// All features of all packages, for `--features`, except those with which tests need a server.
 pub(crate) fn features_without_servers() -> Result<String, Failure> {
     Ok(join_features(&packages()?, |feature| !feature.starts_with(SERVERS)))
