@@ -136,7 +136,7 @@ impl Episode {
         self.play(&script).map_or_else(|failure| failure.story, |played| story(&script, &played))
     }
 
-    /// The shortest beginning and end of the episode that fails as well, if it fails.
+    /// What fails in the shortest way when parts of the episode are left out, if it fails.
     pub fn shortest_failure(&self) -> Option<Failure> {
         let script = self.script();
         self.play(&script).err()?;

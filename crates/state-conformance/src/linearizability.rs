@@ -163,6 +163,14 @@ impl Model for OneKey {
     fn take(&self, value: &Option<u64>, call: &Call) -> Option<Option<u64>> {
         call.apply(*value).ok()
     }
+
+    fn only_looks(&self, call: &Call) -> bool {
+        matches!(call.answer, Answer::Value(_) | Answer::Existed(false) | Answer::Stored(false))
+    }
+
+    fn is_too_late(&self, _: &Option<u64>, _: &Call) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

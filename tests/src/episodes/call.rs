@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use state_core::{
-    AcquireOptions, Acquired, Entry, Error, ErrorKind, FenceToken, GetOptions, Key, LeaseGrant,
-    LeaseState, LeaseStore, Outcome, OwnerId, Result, StateBackend, TouchOptions, Transaction,
-    WriteOp, WriteOutcome,
+    AcquireOptions, Acquired, Entry, Error, ErrorKind, Fence, FenceToken, GetOptions, Key,
+    LeaseGrant, LeaseState, LeaseStore, Outcome, OwnerId, Result, StateBackend, TouchOptions,
+    Transaction, WriteOp, WriteOutcome,
 };
 
 /// A call, with everything that it names.
@@ -51,6 +51,19 @@ impl Request {
             Self::Get(_, options) => options.touch.is_none() && options.fence.is_none(),
             Self::GetMany(_) | Self::ReadLease(_) => true,
             _ => false,
+        }
+    }
+
+    /// The token that it is made under.
+    pub(super) fn fence(&self) -> Option<&Fence> {
+        match self {
+            Self::Get(_, options) => options.fence.as_ref(),
+            Self::Touch(_, options) => options.fence.as_ref(),
+            Self::Write(WriteOp::Put { options, .. }) => options.fence.as_ref(),
+            Self::Write(WriteOp::Delete { options, .. }) => options.fence.as_ref(),
+            Self::Write(WriteOp::Increment { options, .. }) => options.fence.as_ref(),
+            Self::Transact(transaction) => transaction.fence.as_ref(),
+            _ => None,
         }
     }
 

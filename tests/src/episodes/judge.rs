@@ -1,9 +1,9 @@
 //! Decides whether the contract has room for what happened in an episode.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use state_conformance::linearizability::{Found, Span, search};
-use state_core::{Key, Version, WriteOp, WriteOutcome};
+use state_core::{Key, OpId, Version, WriteOp, WriteOutcome};
 
 use super::board::id_of;
 use super::call::{Reply, Request};
@@ -22,7 +22,8 @@ pub(super) fn judge(played: &Played) -> Result<(), String> {
         return Err(broken.clone());
     }
     served(played)?;
-    let contract = Contract { receipts: receipts(&played.history)? };
+    let contract =
+        Contract { receipts: receipts(&played.history)?, sent_again: sent_again(&played.history) };
     let (spans, places) = spans(&played.history);
     match search(&contract, World::new(played.start), &spans, CONFIGURATIONS_MAX) {
         Found::Explained => Ok(()),
@@ -68,6 +69,12 @@ impl History {
         });
         answered.flat_map(|(at, replies)| replies.iter().map(move |reply| (at, reply)))
     }
+}
+
+fn sent_again(history: &History) -> HashSet<OpId> {
+    let mut sent = HashSet::new();
+    let ids = history.calls().filter_map(|(_, called)| id_of(&called.request));
+    ids.filter(|id| !sent.insert(*id)).collect()
 }
 
 /// The tag of part `number` of the call that began at `at`.

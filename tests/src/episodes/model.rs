@@ -4,13 +4,13 @@ mod leases;
 mod values;
 mod writes;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use state_conformance::linearizability::Model;
 use state_core::{
-    ErrorKind, Expires, Expiry, Fence, FenceToken, Key, OpId, OwnerId, Timestamp, Version,
+    Acquired, ErrorKind, Expires, Expiry, Fence, FenceToken, Key, OpId, OwnerId, Timestamp, Version,
 };
 
 use super::call::{Reply, Request};
@@ -111,10 +111,13 @@ enum Gate {
     Shut,
 }
 
-/// The contract, and the versions that receipts have shown.
+/// The contract, and what an episode makes use of.
 #[derive(Debug)]
 pub(super) struct Contract {
+    /// The versions that receipts have shown, and whose they are.
     pub(super) receipts: HashMap<(Key, Version), Tag>,
+    /// Operation ids that several calls have: nothing asks for the others again.
+    pub(super) sent_again: HashSet<OpId>,
 }
 
 impl Model for Contract {
@@ -132,6 +135,41 @@ impl Model for Contract {
             }
         };
         taken.ok().map(|()| after)
+    }
+
+    fn only_looks(&self, step: &Step) -> bool {
+        let Step::Part(part) = step else { return false };
+        let Part { request, reply: Some(reply), .. } = &**part else { return false };
+        match (request, reply) {
+            // Nothing under a fence only looks, unless it is refused for it.
+            (_, Reply::Refused(ErrorKind::Fenced, _)) => true,
+            (request, _) if request.fence().is_some() => false,
+            (request, Reply::Entry(_)) => request.is_read(),
+            (_, Reply::Refused(..) | Reply::Lease(_)) => true,
+            (_, Reply::Touched(told) | Reply::Released(told)) => !told,
+            (_, Reply::Acquired(told)) => matches!(told, Acquired::Held { .. }),
+            _ => false,
+        }
+    }
+
+    /// Time does not go back, and tokens only grow.
+    fn is_too_late(&self, world: &World, step: &Step) -> bool {
+        let Step::Part(part) = step else { return false };
+        let Part { request, reply: Some(reply), .. } = &**part else { return false };
+        let token = |name: &Key| world.leases.get(name).map(|lease| lease.token);
+        match (request, reply) {
+            (_, Reply::Entry(Some(entry))) => {
+                entry.expires.deadline().is_some_and(|deadline| deadline <= world.now)
+            }
+            (Request::Acquire(name, _), Reply::Acquired(Acquired::Granted(grant))) => {
+                let last = token(name);
+                let is_new = last != Some(grant.token);
+                last > Some(grant.token) || (is_new && grant.token.get() < world.now_us())
+            }
+            (Request::Renew(name, ..), Reply::Granted(grant)) => token(name) > Some(grant.token),
+            (Request::ReadLease(name), Reply::Lease(Some(told))) => token(name) > Some(told.token),
+            _ => false,
+        }
     }
 }
 
@@ -164,6 +202,10 @@ impl World {
             Expiry::Keep => kept,
             _ => None,
         }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.now.unix_ms().saturating_mul(1_000)
     }
 
     fn expires(&self, deadline: Option<Timestamp>) -> Expires {

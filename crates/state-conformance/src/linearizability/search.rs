@@ -13,6 +13,14 @@ pub trait Model {
     /// The state after `step` was taken in `state`; `None` when its answer cannot be that of this
     /// state. The answer of a step that is not [certain](Span::is_certain) is not to be looked at.
     fn take(&self, state: &Self::State, step: &Self::Step) -> Option<Self::State>;
+
+    /// Whether a step with this answer changes nothing in any state that it fits: then it is taken
+    /// as soon as it fits, which makes the search much shorter. `false` is never wrong.
+    fn only_looks(&self, step: &Self::Step) -> bool;
+
+    /// Whether a step with this answer fits neither this state nor any that can come after it,
+    /// which ends a search in vain early. `false` is never wrong.
+    fn is_too_late(&self, state: &Self::State, step: &Self::Step) -> bool;
 }
 
 /// A call of a history: when its steps can have been taken, and whether they were.
@@ -74,13 +82,42 @@ pub struct Stuck<T> {
 
 /// Decides whether one order of the steps of `history`, beginning with `start`, explains it.
 ///
-/// Gives up after `configurations_max` configurations. Cost: linear in the history where few
+/// Gives up after `configurations_max` configurations; two shorter tries, with a luck of their
+/// own, come before. Cost: linear in the history where few
 /// calls overlap, and exponential in the number of calls that overlap or have unknown answers.
 pub fn search<M: Model>(
     model: &M,
     start: M::State,
     history: &[Span<M::Step>],
     configurations_max: usize,
+) -> Found<M::State> {
+    for order in [Order::Begun, Order::Over] {
+        let found = tried(model, start.clone(), history, configurations_max / SHORTER, order);
+        if !matches!(found, Found::GaveUp) {
+            return found;
+        }
+    }
+    tried(model, start, history, configurations_max, Order::Begun)
+}
+
+/// How much shorter than the last try the first ones are.
+const SHORTER: usize = 8;
+
+/// What is tried first: what holds for most calls is different for each history.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// What began first.
+    Begun,
+    /// What was over first.
+    Over,
+}
+
+fn tried<M: Model>(
+    model: &M,
+    start: M::State,
+    history: &[Span<M::Step>],
+    configurations_max: usize,
+    order: Order,
 ) -> Found<M::State> {
     let lanes = lanes(history);
     let answered = history.iter().filter(|span| span.certain);
@@ -93,20 +130,14 @@ pub fn search<M: Model>(
         if explained == certain {
             return Found::Explained;
         }
-        let heads = configuration.heads(&lanes);
+        let heads = configuration.heads(&lanes, order);
         if explained >= best.explained {
             let heads = heads.iter().map(|(_, head)| head.place).collect();
             best = Stuck { explained, state: configuration.state.clone(), heads };
         }
-        for (lane, head) in heads {
-            let taken = model.take(&configuration.state, head.step);
-            let taken = taken.map(|state| (state, explained + usize::from(head.certain)));
-            let skips = head.can_be_skipped.then(|| (configuration.state.clone(), explained));
-            for (state, explained) in skips.into_iter().chain(taken) {
-                let after = configuration.after(lane, state);
-                if seen.insert(after.clone()) {
-                    open.push((after, explained));
-                }
+        for (after, explained) in configuration.following(model, heads, explained) {
+            if !after.is_in_vain(model, &lanes) && seen.insert(after.clone()) {
+                open.push((after, explained));
             }
         }
         if seen.len() > configurations_max {
@@ -123,13 +154,50 @@ struct Configuration<T> {
     state: T,
 }
 
-impl<T> Configuration<T> {
+impl<T: Clone + Eq> Configuration<T> {
+    /// The configurations that may come next, each with how many steps are explained then.
+    fn following<M: Model<State = T>>(
+        &self,
+        model: &M,
+        heads: Vec<(usize, Head<'_, M::Step>)>,
+        explained: usize,
+    ) -> Vec<(Self, usize)> {
+        let mut following = Vec::new();
+        for (lane, head) in heads {
+            let taken = model.take(&self.state, head.step);
+            if head.can_be_skipped {
+                following.push((self.after(lane, self.state.clone()), explained));
+            }
+            let Some(state) = taken else { continue };
+            if head.certain && model.only_looks(head.step) {
+                return vec![(self.after(lane, state), explained + 1)];
+            }
+            // What need not be taken need not be taken now either, when it changes nothing.
+            if head.certain || state != self.state {
+                let explained = explained + usize::from(head.certain);
+                following.push((self.after(lane, state), explained));
+            }
+        }
+        following
+    }
+
+    /// Whether a step that is left can fit no more.
+    fn is_in_vain<M: Model<State = T>>(&self, model: &M, lanes: &[Vec<Head<'_, M::Step>>]) -> bool {
+        let heads = self.next.iter().zip(lanes).filter_map(|(next, steps)| steps.get(*next));
+        heads.into_iter().any(|head| head.certain && model.is_too_late(&self.state, head.step))
+    }
+
     /// The steps that may come next: those of calls that began before every other step that is
     /// left had to be taken.
-    fn heads<'a, S>(&self, lanes: &[Vec<Head<'a, S>>]) -> Vec<(usize, Head<'a, S>)> {
+    fn heads<'a, S>(&self, lanes: &[Vec<Head<'a, S>>], order: Order) -> Vec<(usize, Head<'a, S>)> {
         let heads = self.next.iter().zip(lanes).enumerate();
         let heads = heads.filter_map(|(lane, (next, steps))| Some((lane, *steps.get(*next)?)));
-        let heads: Vec<_> = heads.collect();
+        let mut heads: Vec<_> = heads.collect();
+        // The last one is tried first.
+        heads.sort_by_key(|(_, head)| {
+            let when = if matches!(order, Order::Begun) { head.called } else { head.latest };
+            std::cmp::Reverse((!head.certain, when))
+        });
         let first = heads.iter().map(|(_, head)| head.latest).min().unwrap_or(u64::MAX);
         heads.into_iter().filter(|(_, head)| head.called < first).collect()
     }

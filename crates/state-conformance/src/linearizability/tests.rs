@@ -285,6 +285,14 @@ impl Model for Word {
             Letter::Read(seen) => (word == seen).then(|| word.clone()),
         }
     }
+
+    fn only_looks(&self, step: &Letter) -> bool {
+        matches!(step, Letter::Read(_))
+    }
+
+    fn is_too_late(&self, word: &String, step: &Letter) -> bool {
+        matches!(step, Letter::Read(seen) if !seen.starts_with(word.as_str()))
+    }
 }
 
 enum Letter {

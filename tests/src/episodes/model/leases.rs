@@ -76,8 +76,7 @@ impl Made<'_> {
     fn next_token(&self, name: &Key) -> FenceToken {
         let issued = self.world.leases.get(name).map_or(0, |lease| lease.token.get());
         let seen = self.world.fences.get(name).map_or(0, |seen| seen.get());
-        let now_us = self.world.now.unix_ms().saturating_mul(1_000);
-        FenceToken::new(issued.max(seen).saturating_add(1).max(now_us))
+        FenceToken::new(issued.max(seen).saturating_add(1).max(self.world.now_us()))
     }
 
     fn grant(&mut self, name: &Key, token: FenceToken, options: AcquireOptions) {

@@ -196,6 +196,7 @@ impl Made<'_> {
     }
 
     fn remember(&mut self, key: &Key, id: Option<OpId>, given: Vec<Given>) {
+        let id = id.filter(|id| self.contract.sent_again.contains(id));
         let (Some(id), Some(deadline)) = (id, self.world.now.checked_add(WINDOW)) else { return };
         self.world.operations.insert(place(key, id), Remembered { given, deadline });
     }
