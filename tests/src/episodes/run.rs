@@ -10,6 +10,7 @@ use super::call::{Reply, Request};
 use super::history::{Called, Ended, History, What};
 use super::plan::{End, Fate, Plan, Script, Turn};
 use super::stage::Stage;
+use super::waiting::poll_once;
 
 /// How often a store that has failed may still fail when its storage works again.
 const RECOVERY_CALLS: usize = 3;
@@ -180,23 +181,23 @@ impl Player {
             // What is read while writes are on their way is a matter of chance.
             self.come_to_rest();
         }
+        let in_background = self.stage.works_in_background();
         if let End::Dropped(after) = call.end
-            && (steps >= after || (steps > 0 && self.stage.works_in_background()))
+            && (steps >= after || in_background)
         {
+            if in_background && after > 0 {
+                // Now it is on its way.
+                drop(poll_once(future.as_mut()));
+            }
             drop(future);
             self.stage.wait_for_writes();
             self.history.end(call.place, |_| Ended::Lost("dropped"));
             return None;
         }
-        let dropped = matches!(call.end, End::Dropped(_));
-        let gone = if dropped && steps == 0 {
-            super::waiting::poll_once(future.as_mut())
-        } else {
-            self.stage.go_on(&mut future, steps > 0)
-        };
+        let gone = self.stage.go_on(&mut future, steps > 0);
         if gone.is_some() && steps == 0 {
             // How soon a thread in the background answers is a matter of chance: no sooner than now.
-            call.after += usize::from(self.stage.works_in_background());
+            call.after += usize::from(in_background);
         }
         call.inside = gone.map_or_else(|| Inside::Begun(future, steps + 1), Inside::Done);
         Some(call)
