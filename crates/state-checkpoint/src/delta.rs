@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn ends_of_every_length_are_found() {
         const LONG: usize = 2 * STRIDES[0] + 200;
-        let same: Vec<u8> = (0..LONG).map(|at| (at % 251) as u8).collect();
+        let same: Vec<u8> = (0..LONG).map(|at| u8::try_from(at % 251).unwrap()).collect();
         for len in (0..200).chain(STRIDES[0] - 70..STRIDES[0] + 70).chain(LONG - 200..LONG) {
             let (mut front, mut back) = (same.clone(), same.clone());
             front[len] ^= 0xff;
