@@ -6,7 +6,7 @@ use std::time::Duration;
 use state_codec::{Compression, CompressionId};
 use state_core::{Clock, SystemClock};
 
-/// Where segments and records begin to be compressed, in bytes.
+/// Where segments begin to be compressed, in bytes.
 const COMPRESSED_FROM: usize = 128;
 
 /// How a store of checkpoints is opened.
@@ -17,7 +17,8 @@ pub struct CheckpointOptions {
     pub lifetime: Option<Duration>,
     /// Whether reading a checkpoint begins the lifetime of its thread anew. Default: no.
     pub refresh_on_read: bool,
-    /// How stored content is compressed. Default: zstd where that is built in, else not.
+    /// How stored content is compressed. Default: zstd where that is built in, else not. Records of checkpoints (ids, versions,
+    /// metadata) are compressed from 512 bytes on, whatever threshold is set here.
     pub compression: Compression,
     /// The most bytes of values and records that are kept at hand. Default: 64 MiB.
     pub cache_bytes_max: usize,

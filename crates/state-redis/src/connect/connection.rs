@@ -370,19 +370,22 @@ impl Connection {
         if let Poll::Ready(answer) = waiting.poll_answer(cx) {
             return Poll::Ready(answer.map_err(|trouble| Given::Up(self.stuck(trouble))));
         }
-        if !woken {
-            return Poll::Pending;
-        }
-        if self.is_closed() {
-            return Poll::Ready(Err(Given::Up(self.ended().into())));
-        }
-        if until.is_some_and(|until| until <= Instant::now()) {
-            return Poll::Ready(Err(Given::Up(Fault::ReplyTimeout.into())));
-        }
-        match self.detour().filter(|_| is_read()) {
-            Some(around) => Poll::Ready(Err(Given::Over(around))),
+        let given = if woken { self.given(until, is_read) } else { None };
+        match given {
+            Some(given) => Poll::Ready(Err(given)),
             None => Poll::Pending,
         }
+    }
+
+    /// Why there is no sense in waiting any longer, if there is none.
+    fn given(&self, until: Option<Instant>, is_read: impl Fn() -> bool) -> Option<Given> {
+        if self.is_closed() {
+            return Some(Given::Up(self.ended().into()));
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Some(Given::Up(Fault::ReplyTimeout.into()));
+        }
+        self.detour().filter(|_| is_read()).map(Given::Over)
     }
 
     /// Waits for an answer, but not longer than there is a connection that could bring it, and no
@@ -409,14 +412,8 @@ impl Connection {
                 }
                 () = &mut timer => {}
             }
-            if self.is_closed() {
-                return Err(Given::Up(self.ended().into()));
-            }
-            if until.is_some_and(|until| until <= Instant::now()) {
-                return Err(Given::Up(Fault::ReplyTimeout.into()));
-            }
-            if let Some(around) = self.detour().filter(|_| is_read()) {
-                return Err(Given::Over(around));
+            if let Some(given) = self.given(until, &is_read) {
+                return Err(given);
             }
             timer.as_mut().reset(next());
         }
