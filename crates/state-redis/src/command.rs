@@ -15,11 +15,22 @@ const ROOM_BYTES: usize = 96;
 const LINE_BYTES_MAX: usize = 1 + DIGITS_MAX + 2;
 const DIGITS_MAX: usize = 20;
 
+/// Commands from this size on are written from where they are.
+const SHARED_BYTES: usize = 64 << 10;
+
+#[derive(Clone)]
+enum Packed {
+    /// Something may still be added.
+    Open(Vec<u8>),
+    /// Clones share it.
+    Shared(Bytes),
+}
+
 /// A command and its arguments.
 #[derive(Clone)]
 pub(crate) struct Command {
     /// Its parts behind each other, each a string with its length.
-    packed: Vec<u8>,
+    packed: Packed,
     parts: usize,
     /// What the parts take without their lengths.
     payload_bytes: usize,
@@ -38,7 +49,8 @@ impl Command {
     }
 
     fn with_room(name: &str, room: usize) -> Self {
-        let mut command = Self { packed: Vec::with_capacity(room), parts: 0, payload_bytes: 0 };
+        let packed = Packed::Open(Vec::with_capacity(room));
+        let mut command = Self { packed, parts: 0, payload_bytes: 0 };
         command.part(&[name.as_bytes()]);
         command
     }
@@ -51,7 +63,7 @@ impl Command {
 
     /// The name and the arguments.
     pub(crate) fn parts(&self) -> Parts<'_> {
-        Parts { rest: &self.packed }
+        Parts { rest: self.packed() }
     }
 
     pub(crate) fn name(&self) -> &[u8] {
@@ -65,14 +77,43 @@ impl Command {
 
     /// What it takes in a stream, at most.
     pub(crate) fn packed_bytes_max(&self) -> usize {
-        LINE_BYTES_MAX + self.packed.len()
+        LINE_BYTES_MAX + self.packed().len()
     }
 
     /// Writes it behind what is in `buffer`.
     pub(crate) fn pack(&self, buffer: &mut Vec<u8>) {
         buffer.reserve(self.packed_bytes_max());
+        self.pack_head(buffer);
+        buffer.extend_from_slice(self.packed());
+    }
+
+    /// Writes what stands in front of its parts.
+    pub(crate) fn pack_head(&self, buffer: &mut Vec<u8>) {
         line(buffer, b'*', self.parts);
-        buffer.extend_from_slice(&self.packed);
+    }
+
+    /// Has a large command written from where it is: nothing more should be added to it.
+    pub(crate) fn share(&mut self) {
+        if let Packed::Open(packed) = &mut self.packed
+            && packed.len() >= SHARED_BYTES
+        {
+            self.packed = Packed::Shared(std::mem::take(packed).into());
+        }
+    }
+
+    /// Its parts, where they are written from where they are.
+    pub(crate) fn shared(&self) -> Option<&Bytes> {
+        match &self.packed {
+            Packed::Open(_) => None,
+            Packed::Shared(parts) => Some(parts),
+        }
+    }
+
+    fn packed(&self) -> &[u8] {
+        match &self.packed {
+            Packed::Open(packed) => packed,
+            Packed::Shared(packed) => packed,
+        }
     }
 
     /// Several behind each other, in a buffer of their own.
@@ -105,12 +146,17 @@ impl Command {
     /// Adds an argument out of pieces.
     fn part(&mut self, pieces: &[&[u8]]) {
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        self.packed.reserve(LINE_BYTES_MAX + len + 2);
-        line(&mut self.packed, b'$', len);
-        for piece in pieces {
-            self.packed.extend_from_slice(piece);
+        if let Packed::Shared(packed) = &self.packed {
+            self.packed = Packed::Open(packed.to_vec());
         }
-        self.packed.extend_from_slice(b"\r\n");
+        if let Packed::Open(packed) = &mut self.packed {
+            packed.reserve(LINE_BYTES_MAX + len + 2);
+            line(packed, b'$', len);
+            for piece in pieces {
+                packed.extend_from_slice(piece);
+            }
+            packed.extend_from_slice(b"\r\n");
+        }
         self.parts += 1;
         self.payload_bytes += len;
     }
@@ -281,9 +327,19 @@ mod tests {
             ours.arg(number);
             theirs.arg(number);
             prop_assert_eq!(packed(&ours), theirs.get_packed_command());
+            let large = vec![b'x'; SHARED_BYTES];
+            for _ in 0..2 {
+                ours.arg(large.as_slice()).share();
+                theirs.arg(large.as_slice());
+                let mut head = Vec::new();
+                ours.pack_head(&mut head);
+                let whole = [head.as_slice(), ours.shared().unwrap()].concat();
+                prop_assert_eq!(whole, theirs.get_packed_command());
+            }
+            prop_assert_eq!(packed(&ours), theirs.get_packed_command());
             prop_assert_eq!(ours.to_client().get_packed_command(), theirs.get_packed_command());
             prop_assert_eq!(ours.parts().next(), Some(b"SOME".as_slice()));
-            prop_assert_eq!(ours.parts().count(), args.len() + 2);
+            prop_assert_eq!(ours.parts().count(), args.len() + 4);
             prop_assert!(packed(&ours).len() <= ours.packed_bytes_max());
             let payload = ours.parts().map(<[u8]>::len).sum::<usize>();
             prop_assert_eq!(ours.payload_bytes(), payload);

@@ -256,10 +256,13 @@ impl Body {
         std::mem::replace(self, Self::Pipeline(Vec::new()))
     }
 
-    /// The only command, where it is known that there is one.
-    pub(super) fn single(&self) -> Option<&Command> {
+    /// The only command, where it is known that there is one; it is complete.
+    pub(super) fn single(&mut self) -> Option<&Command> {
         match self {
-            Self::Command(command) | Self::Script(_, command) => Some(command),
+            Self::Command(command) | Self::Script(_, command) => {
+                command.share();
+                Some(command)
+            }
             Self::Pipeline(_) | Self::Scripts(_) => None,
         }
     }

@@ -109,8 +109,9 @@ impl Client {
         self.shared.retry.count();
         let time = request.time.unwrap_or_else(|| self.time());
         // By far the most requests are one command over a connection that is there, and are answered at once.
+        let way = (request.lane, request.role);
         if let Some(command) = request.body.single()
-            && let Some((node, mut begun)) = self.begin(request, command, time)
+            && let Some((node, mut begun)) = self.begin(&request.target, way, command, time)
         {
             let (failure, late) = match begun.answer().await.map(refused) {
                 Ok(Ok(value)) => {
@@ -132,19 +133,20 @@ impl Client {
     /// Hands in a request of one command, where its connection is there; `None` where the way is longer.
     fn begin<'r>(
         &self,
-        request: &Request,
+        target: &Target,
+        (lane, role): (Lane, Role),
         command: &'r Command,
         time: Time,
     ) -> Option<(Arc<Node>, Begun<'r>)> {
-        if matches!(request.target, Target::At(_)) || request.lane == Lane::Exclusive {
+        if matches!(target, Target::At(_)) || lane == Lane::Exclusive {
             return None;
         }
         let until = (time.now + self.config().attempt_timeout()).min(time.deadline);
         if until <= time.now {
             return None;
         }
-        let node = self.routed(&request.target, request.role).ok()?;
-        let connection = lane_of(request.lane, &node).ready()?;
+        let node = self.routed(target, role).ok()?;
+        let connection = lane_of(lane, &node).ready()?;
         let begun = connection.begin(command, until)?;
         Some((node, begun))
     }

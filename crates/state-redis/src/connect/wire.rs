@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use redis::Value;
 use tokio::sync::Notify;
@@ -73,11 +74,29 @@ struct Queue {
 }
 
 /// Packed commands that are written together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Buffer {
-    bytes: Vec<u8>,
+    bytes: Chunk,
     /// How many requests they belong to.
     requests: usize,
+}
+
+/// Bytes that are written.
+#[derive(Debug)]
+enum Chunk {
+    /// Of as many requests as found room in it.
+    Own(Vec<u8>),
+    /// The parts of one large command, which its caller has as well.
+    Shared(Bytes),
+}
+
+impl Chunk {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
 }
 
 /// A caller, and the answers that have come so far.
@@ -127,11 +146,19 @@ impl Wire {
         command: &Command,
         until: Option<Instant>,
     ) -> Result<Option<Waiting>, Trouble> {
-        let large = command.payload_bytes() >= APART_BYTES;
-        let mut packed = large.then(|| Command::pack_all(std::slice::from_ref(command)));
         let (answers, slot) = (Answers::One(Value::Nil), Arc::default());
         let asked = Asked { answers, due: 1, to: Arc::clone(&slot), until };
-        let left = self.hand_in(&mut packed, |buffer| command.pack(buffer), asked)?;
+        let left = if let Some(parts) = command.shared() {
+            self.hand_in(asked, |queue| {
+                queue.write(0, |buffer| command.pack_head(buffer));
+                queue.push(Chunk::Shared(parts.clone()));
+            })?
+        } else if command.payload_bytes() >= APART_BYTES {
+            let packed = Command::pack_all(std::slice::from_ref(command));
+            self.hand_in(asked, |queue| queue.add(packed))?
+        } else {
+            self.hand_in(asked, |queue| queue.write(1, |buffer| command.pack(buffer)))?
+        };
         Ok(left.is_none().then(|| Waiting::new(slot)))
     }
 
@@ -150,9 +177,9 @@ impl Wire {
             slot.fill(Ok(answers));
             return Ok(Some(Waiting::new(slot)));
         }
-        let mut packed = Some(Command::pack_all(commands));
+        let packed = Command::pack_all(commands);
         let asked = Asked { answers, due, to: Arc::clone(&slot), until };
-        let left = self.hand_in(&mut packed, |_| {}, asked)?;
+        let left = self.hand_in(asked, |queue| queue.add(packed))?;
         Ok(left.is_none().then(|| Waiting::new(slot)))
     }
 
@@ -164,12 +191,11 @@ impl Wire {
         }
     }
 
-    /// Gives the caller back when there is no room.
+    /// Adds a request, whose bytes `add` adds; gives the caller back when there is no room.
     fn hand_in(
         &self,
-        packed: &mut Option<Vec<u8>>,
-        pack: impl FnOnce(&mut Vec<u8>),
         asked: Asked,
+        add: impl FnOnce(&mut Queue),
     ) -> Result<Option<Asked>, Trouble> {
         let mut queue = self.shared.queue.lock();
         if let Some(trouble) = &queue.ended {
@@ -188,14 +214,7 @@ impl Wire {
             queue.look_at = asked.until;
         }
         let wake = sooner || queue.asked.is_empty();
-        match packed.take() {
-            Some(packed) if packed.len() >= BURST_BYTES => {
-                queue.bytes += packed.len();
-                queue.buffers.push_back(Buffer { bytes: packed, requests: 1 });
-            }
-            Some(packed) => queue.write(|buffer| buffer.extend_from_slice(&packed)),
-            None => queue.write(pack),
-        }
+        add(&mut queue);
         queue.asked.push_back(asked);
         drop(queue);
         if wake {
@@ -212,17 +231,34 @@ impl Wire {
 }
 
 impl Queue {
-    /// Adds to the last buffer, or to a new one where that is large.
-    fn write(&mut self, pack: impl FnOnce(&mut Vec<u8>)) {
-        if self.buffers.back().is_none_or(|last| last.bytes.len() >= BURST_BYTES) {
-            let bytes = std::mem::take(&mut self.spare);
+    /// Adds what belongs to one request: as a buffer of its own where it is large.
+    fn add(&mut self, packed: Vec<u8>) {
+        if packed.len() >= BURST_BYTES {
+            self.push(Chunk::Own(packed));
+        } else {
+            self.write(1, |buffer| buffer.extend_from_slice(&packed));
+        }
+    }
+
+    /// Adds a buffer that belongs to one request.
+    fn push(&mut self, bytes: Chunk) {
+        self.bytes += bytes.as_slice().len();
+        self.buffers.push_back(Buffer { bytes, requests: 1 });
+    }
+
+    /// Adds to the last buffer, or to a new one where that is large, what so many requests are complete with.
+    fn write(&mut self, requests: usize, pack: impl FnOnce(&mut Vec<u8>)) {
+        let has_room =
+            |last: &Buffer| matches!(&last.bytes, Chunk::Own(bytes) if bytes.len() < BURST_BYTES);
+        if !self.buffers.back().is_some_and(has_room) {
+            let bytes = Chunk::Own(std::mem::take(&mut self.spare));
             self.buffers.push_back(Buffer { bytes, requests: 0 });
         }
-        if let Some(last) = self.buffers.back_mut() {
-            let before = last.bytes.len();
-            pack(&mut last.bytes);
-            self.bytes += last.bytes.len() - before;
-            last.requests += 1;
+        if let Some(Buffer { bytes: Chunk::Own(bytes), requests: of }) = self.buffers.back_mut() {
+            let before = bytes.len();
+            pack(bytes);
+            self.bytes += bytes.len() - before;
+            *of += requests;
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use super::parse::Parser;
-use super::{Asked, BURST_BYTES, Buffer, Shared, unsent};
+use super::{Asked, BURST_BYTES, Buffer, Chunk, Shared, unsent};
 use crate::connect::Trouble;
 use crate::errors::{Fault, Sent};
 
@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 *held |= self.waited;
                 break;
             };
-            let rest = first.bytes.get(self.written..).unwrap_or_default();
+            let rest = first.bytes.as_slice().get(self.written..).unwrap_or_default();
             if !rest.is_empty() {
                 match Pin::new(&mut self.stream).poll_write(cx, rest) {
                     Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 continue;
             }
             self.written = 0;
-            if let Some(Buffer { bytes: mut spent, .. }) = self.buffers.pop_front()
+            if let Some(Buffer { bytes: Chunk::Own(mut spent), .. }) = self.buffers.pop_front()
                 && spent.capacity() <= 2 * BURST_BYTES
             {
                 spent.clear();
