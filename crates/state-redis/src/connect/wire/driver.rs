@@ -236,7 +236,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
                 self.input.reserve(READ_BYTES);
             }
-            pin!(self.stream.read_buf(&mut self.input)).poll(cx)
+            // Of a long string only the beginning comes here, from where it has to be copied.
+            let room = if self.parser.expects_long() { READ_BYTES_MIN } else { usize::MAX };
+            let mut into = (&mut self.input).limit(room);
+            pin!(self.stream.read_buf(&mut into)).poll(cx)
         };
         match read {
             Poll::Pending => return Ok(false),

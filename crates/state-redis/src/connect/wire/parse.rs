@@ -25,6 +25,7 @@ pub(super) struct Parser {
     /// Arrays that are not complete, the outermost first.
     open: Vec<Open>,
     long: Option<Long>,
+    was_long: bool,
 }
 
 #[derive(Debug)]
@@ -52,6 +53,11 @@ impl Parser {
     /// The long string that is being read, if there is one.
     pub(super) fn long(&mut self) -> Option<&mut Long> {
         self.long.as_mut().filter(|long| long.bytes.len() < long.len)
+    }
+
+    /// Whether the last string was a long one: the next one probably is, too.
+    pub(super) fn expects_long(&self) -> bool {
+        self.was_long
     }
 
     /// The next whole answer out of `input`; `None` when more has to come.
@@ -94,9 +100,13 @@ impl Parser {
                             pass(input, end + 2);
                             let bytes = Vec::with_capacity(len.min(RESERVED_MAX));
                             self.long = Some(Long { bytes, len });
+                            self.was_long = true;
                             continue;
                         }
-                        Some(len) => return string(input, end + 2, len),
+                        Some(len) => {
+                            self.was_long = false;
+                            return string(input, end + 2, len);
+                        }
                     }
                 }
                 b'*' => match length(text, usize::MAX)? {
