@@ -8,7 +8,7 @@ use state_core::{
 };
 use state_redis::{RedisBackend, RedisConfig, RedisStore, TlsOptions};
 
-use crate::redis_stage::{Play, Stage, fails, open, trial, trial_with, works_again};
+use crate::redis_stage::{Play, Stage, fails, open, trial, trial_with, until, works_again};
 use crate::servers::{Setup, make_certificates};
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -151,8 +151,12 @@ fn gone_bad(stage: &Stage) -> Result<(), Failed> {
             is_told(stage, store.get("k").await, says)?;
             is_told(stage, exclusive(&store).await, says)?;
             show(stage, "server")?;
-            // A connection that was begun before may still be refused.
+            // A connection that was begun before may still be refused, and each lane tries again in its own time.
             works_again(&store).await?;
+            until("large values go their own way again", || async {
+                store.put("large", vec![b'x'; 100_000]).await.ok()
+            })
+            .await?;
             assert_eq!(store.get("k").await?.as_deref(), Some(b"2".as_slice()), "what was refused");
             assert!(!store.contains("exclusive").await?, "a refused write was applied");
             works(&store).await?;

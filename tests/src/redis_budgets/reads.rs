@@ -23,17 +23,12 @@ const WORK: [(&str, usize, f64); 3] =
 /// that is the first or the second.
 const RUNS: u32 = 20;
 
-/// On two workers callers can fall into two groups that follow each other: one is answered while the other is on its way, so
-/// nobody waits, and each read serves half of them. Whether they do is up to the scheduler of the machine: on some they never
-/// come together again, whatever the driver does that does not hold requests back.
-const TWO_GROUPS: f64 = 2.0 / 3.0;
-
 /// Past the proxy, which would cut the stream in other places.
 pub(super) fn shared_reads(stage: &Stage) -> Result<(), Failed> {
     let url = format!("redis://{}", stage.servers.node(0)?.direct_address());
     for workers in [1, 2] {
         for (what, bytes, part) in WORK {
-            let enough = part * f64::from(TASKS) * if workers == 1 { 1.0 } else { TWO_GROUPS };
+            let enough = part * f64::from(TASKS);
             let mut best = 0.0_f64;
             for _ in 0..RUNS {
                 let (commands, reads) =
