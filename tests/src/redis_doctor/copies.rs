@@ -60,9 +60,15 @@ pub(super) fn replicas(running: &Running) -> Result<(), Failed> {
 }
 
 pub(super) fn sentinels(running: &Running) -> Result<(), Failed> {
-    let findings = diagnose(running)?;
+    // A sentinel of a busy machine can be late, and is told of as one that is not reached.
+    let all_agree = |says: &'static str| {
+        wait_until("all sentinels are reached", move || {
+            let findings = diagnose(running).ok()?;
+            findings.is(Subject::Sentinel, Fine, says).is_ok().then_some(findings)
+        })
+    };
+    let findings = all_agree("another takes over")?;
     are_told_well(&findings);
-    findings.is(Subject::Sentinel, Fine, "another takes over")?;
     findings.is(Subject::Replicas, Warning, "min-replicas-to-write")?;
     let sentinels = running.sentinels();
     let [first, second, _] = sentinels.as_slice() else { return Err("not three".into()) };
@@ -74,13 +80,13 @@ pub(super) fn sentinels(running: &Running) -> Result<(), Failed> {
     quorum("4")?;
     diagnose(running)?.is(Subject::Sentinel, Problem, "never agree")?;
     quorum("2")?;
-    diagnose(running)?.is(Subject::Sentinel, Fine, "")?;
+    all_agree("")?;
     // As a sentinel that does not know the permission: the driver does without it.
     let user = ["ACL", "SETUSER", "default", "-sentinel|master"];
     for place in &sentinels {
         running.admin(*place, &user)?.ok()?;
     }
-    diagnose(running)?.is(Subject::Sentinel, Fine, "`SENTINEL MASTER` is denied to this user")?;
+    all_agree("`SENTINEL MASTER` is denied to this user")?;
     running.kill(*second)?;
     let findings = diagnose(running)?;
     let finding = findings.is(Subject::Sentinel, Warning, "does not answer")?;
