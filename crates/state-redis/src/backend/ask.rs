@@ -127,10 +127,7 @@ impl Inner {
         role: Role,
         command: Command,
     ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
-        let lane = self.lane(key, command.payload_bytes());
-        let request = Request::new(op.name(), self.client.target(key), Body::Command(command));
-        let request = request.with_role(role).with_lane(lane);
-        self.one(op, request.with_repeat(How::read().repeat))
+        self.one(op, self.plain(op, key, How::read(), command).with_role(role))
     }
 
     /// Writes by one command to the node of `key`.
@@ -141,9 +138,14 @@ impl Inner {
         how: How,
         command: Command,
     ) -> impl Future<Output = Result<(Value, Receipt)>> + Send + use<'a> {
-        let lane = self.lane(key, command.payload_bytes());
-        let request = Request::new(op.name(), self.client.target(key), Body::Command(command));
-        self.one(op, request.with_lane(lane).with_repeat(how.repeat).with_wait(how.wait))
+        self.one(op, self.plain(op, key, how, command))
+    }
+
+    /// The request of one command to the primary that holds `key`.
+    fn plain(&self, op: &Op, key: &[u8], how: How, command: Command) -> Request {
+        let (lane, target) = (self.lane(key, command.payload_bytes()), self.client.target(key));
+        let request = Request::new(op.name(), target, Body::Command(command)).with_lane(lane);
+        request.with_repeat(how.repeat).with_wait(how.wait)
     }
 
     /// Runs one script on the node of its first key.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::Value;
 use state_core::{
     DeleteOptions, Deleted, Entry, Error, ErrorKind, GetOptions, IncrementOptions, Incremented,
-    Key, LifetimeOn, Meta, OpDigest, Outcome, Precondition, PutOptions, Resend, Result,
+    Key, LifetimeOn, Meta, OpDigest, OpId, Outcome, Precondition, PutOptions, Resend, Result,
     TouchOptions, Version, Written,
 };
 
@@ -174,10 +174,7 @@ impl Inner {
             return Ok(Put { stored, what: What::Command(command), how, made });
         }
         let (kind, wanted) = precondition(options.precondition)?;
-        let fence = self.keys.fence(key);
-        let operation = options
-            .op_id
-            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
+        let [fence, operation] = self.beside(key, options.op_id.as_ref());
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_put(value, options)));
         let keys = vec![stored.clone(), fence, operation];
@@ -187,6 +184,14 @@ impl Inner {
         let ask = Ask::new(&scripts::PUT, keys, args, how);
         let ask = ask.noting(self.note(Kind::Entry, key, Noted::Written)?);
         Ok(Put { stored, what: What::Script(ask.call), how, made })
+    }
+
+    /// The keys of the fencing marks beside `key`, and of the operation that is remembered; that of the marks in its place
+    /// where none is.
+    fn beside(&self, key: &Key, id: Option<&OpId>) -> [Bytes; 2] {
+        let fence = self.keys.fence(key);
+        let operation = id.map(|id| self.keys.operation(key, id.as_bytes()));
+        [fence.clone(), operation.unwrap_or(fence)]
     }
 
     pub(super) async fn delete_one(
@@ -246,10 +251,7 @@ impl Inner {
         options: &DeleteOptions,
         [kind, wanted, lease, token]: [Bytes; 4],
     ) -> Result<Ask> {
-        let fence = self.keys.fence(key);
-        let operation = options
-            .op_id
-            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
+        let [fence, operation] = self.beside(key, options.op_id.as_ref());
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_delete(options)));
         let keys = vec![self.keys.key(Kind::Entry, key), fence, operation];
@@ -284,10 +286,7 @@ impl Inner {
         let wait = self.acks(options.acks)?;
         let [lease, token] = self.fence_args(options.fence.as_ref())?;
         let version = frame::new_version()?;
-        let fence = self.keys.fence(key);
-        let operation = options
-            .op_id
-            .map_or_else(|| fence.clone(), |id| self.keys.operation(key, id.as_bytes()));
+        let [fence, operation] = self.beside(key, options.op_id.as_ref());
         let digest =
             options.op_id.map_or_else(Bytes::new, |_| digest(OpDigest::of_increment(by, options)));
         let keys = vec![self.keys.key(Kind::Entry, key), fence, operation];
