@@ -159,15 +159,10 @@ impl Request {
         self
     }
 
-    /// Says what time it has: that of the call of which it is a part.
-    pub(crate) fn with_time(mut self, time: Time) -> Self {
-        self.time = Some(time);
+    /// Says until when it may take: that of the call of which it is a part.
+    pub(crate) fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.time = Some(Time { now: Instant::now(), deadline });
         self
-    }
-
-    /// Says until when it may take.
-    pub(crate) fn with_deadline(self, deadline: Instant) -> Self {
-        self.with_time(Time { now: Instant::now(), deadline })
     }
 }
 

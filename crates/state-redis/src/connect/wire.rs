@@ -148,7 +148,7 @@ impl Wire {
     ) -> Result<Option<Waiting>, Trouble> {
         let (answers, slot) = (Answers::One(Value::Nil), Arc::default());
         let asked = Asked { answers, due: 1, to: Arc::clone(&slot), until };
-        let left = if let Some(parts) = command.shared() {
+        let handed_in = if let Some(parts) = command.shared() {
             self.hand_in(asked, |queue| {
                 queue.write(0, |buffer| command.pack_head(buffer));
                 queue.push(Chunk::Shared(parts.clone()));
@@ -159,7 +159,7 @@ impl Wire {
         } else {
             self.hand_in(asked, |queue| queue.write(1, |buffer| command.pack(buffer)))?
         };
-        Ok(left.is_none().then(|| Waiting::new(slot)))
+        Ok(handed_in.then(|| Waiting::new(slot)))
     }
 
     /// As [`begin`](Self::begin), for several commands.
@@ -179,8 +179,8 @@ impl Wire {
         }
         let packed = Command::pack_all(commands);
         let asked = Asked { answers, due, to: Arc::clone(&slot), until };
-        let left = self.hand_in(asked, |queue| queue.add(packed))?;
-        Ok(left.is_none().then(|| Waiting::new(slot)))
+        let handed_in = self.hand_in(asked, |queue| queue.add(packed))?;
+        Ok(handed_in.then(|| Waiting::new(slot)))
     }
 
     /// Returns when there may be room again, or the connection has ended.
@@ -191,19 +191,15 @@ impl Wire {
         }
     }
 
-    /// Adds a request, whose bytes `add` adds; gives the caller back when there is no room.
-    fn hand_in(
-        &self,
-        asked: Asked,
-        add: impl FnOnce(&mut Queue),
-    ) -> Result<Option<Asked>, Trouble> {
+    /// Adds a request, whose bytes `add` adds; false when there is no room.
+    fn hand_in(&self, asked: Asked, add: impl FnOnce(&mut Queue)) -> Result<bool, Trouble> {
         let mut queue = self.shared.queue.lock();
         if let Some(trouble) = &queue.ended {
             return Err(trouble.clone());
         }
         if queue.bytes >= WAITING_BYTES_MAX {
             queue.crowded = true;
-            return Ok(Some(asked));
+            return Ok(false);
         }
         // One whose time is up before the driver looks has to be told to it.
         let sooner = match (queue.look_at, asked.until) {
@@ -220,7 +216,7 @@ impl Wire {
         if wake {
             self.shared.driver.wake();
         }
-        Ok(None)
+        Ok(true)
     }
 
     /// Whether callers have to wait for room.
