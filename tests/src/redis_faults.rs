@@ -26,12 +26,13 @@ const NOBODY_TAKES_OVER: &[(&str, &str)] = &[("cluster-replica-no-failover", "ye
 const KEEPS_ALL: &[(&str, &str)] = &[("appendfsync", "always")];
 
 /// Faults of connections, which every setup has.
-const CONNECTIONS: [(&str, Play); 10] = [
+const CONNECTIONS: [(&str, Play); 11] = [
     ("a_reset_at_any_moment_of_any_call_has_its_outcome", cuts::reset),
     ("a_close_at_any_moment_of_any_call_has_its_outcome", cuts::close),
     ("a_call_whose_connection_falls_silent_has_its_outcome", cuts::silence),
     ("a_black_hole_is_left_behind", silence::black_hole),
     ("all_parts_of_a_call_share_its_deadline", silence::deadline),
+    ("all_parts_of_a_call_of_checkpoints_share_its_deadline", silence::checkpoints),
     ("half_open_connections_are_left_behind", silence::half_open),
     ("silence_is_noticed_after_idling", silence::silent_while_idle),
     ("refused_connections_are_told_and_made_again", silence::refused),

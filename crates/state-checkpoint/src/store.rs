@@ -14,6 +14,7 @@ mod parts;
 mod requests;
 
 use std::fmt::Debug;
+use std::future::Future;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -52,6 +53,15 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
 
     /// Refuses lifetimes, and so tombstones, with `Unsupported` where there are none. No round trip.
     fn check_expiry(&self) -> Result<()>;
+
+    /// Runs a call whose requests are few, so that one deadline holds for all of them, where the
+    /// store has deadlines. Others have the time of a call anew with each step.
+    fn in_one<T>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send
+    where
+        Self: Sized,
+    {
+        call
+    }
 
     /// Reads one checkpoint with its writes; `None` when it, or the thread, is absent.
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>>;

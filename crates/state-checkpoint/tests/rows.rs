@@ -33,9 +33,6 @@ const CALLS: &[(&str, bool, Call)] = &[
         async move { it.list(ListCheckpoints::all()).try_collect::<Vec<_>>().await.map(drop) }
             .boxed()
     }),
-    ("threads", false, |it| {
-        async move { it.threads().try_collect::<Vec<_>>().await.map(drop) }.boxed()
-    }),
     ("history", true, |it| {
         async move { it.channel_history(HistoryOptions::new(at(STEPS - 1), ["log"])).await.map(drop) }.boxed()
     }),
@@ -153,23 +150,45 @@ async fn refused(
     }
 }
 
+fn later_head(rows: &[(Key, Bytes)]) -> Vec<(Key, Bytes)> {
+    let heads = of(rows, "t", is_head);
+    let later = |value: &Bytes| Bytes::from([&[2], value.get(1..).unwrap()].concat());
+    heads.into_iter().map(|(key, value)| (key.clone(), later(value))).collect()
+}
+
+fn moved_head(rows: &[(Key, Bytes)]) -> Vec<(Key, Bytes)> {
+    let (heads, others) = (of(rows, "t", is_head), of(rows, "u", is_head));
+    heads.into_iter().zip(others).map(|(head, other)| (head.0.clone(), other.1.clone())).collect()
+}
+
 #[tokio::test]
 async fn a_thread_of_a_later_version_is_unsupported() {
-    let later = |rows: &[(Key, Bytes)]| {
-        let heads = of(rows, "t", is_head);
-        let later = |value: &Bytes| Bytes::from([&[2], value.get(1..).unwrap()].concat());
-        heads.into_iter().map(|(key, value)| (key.clone(), later(value))).collect()
-    };
-    refused(ErrorKind::Unsupported, true, later).await;
+    refused(ErrorKind::Unsupported, true, later_head).await;
 }
 
 #[tokio::test]
 async fn a_thread_under_the_name_of_another_is_corrupt() {
-    let moved = |rows: &[(Key, Bytes)]| {
-        let (heads, others) = (of(rows, "t", is_head), of(rows, "u", is_head));
-        vec![(heads[0].0.clone(), others[0].1.clone())]
-    };
-    refused(ErrorKind::Corrupt, true, moved).await;
+    refused(ErrorKind::Corrupt, true, moved_head).await;
+}
+
+#[tokio::test]
+async fn threads_that_cannot_be_read_are_listed_by_name() {
+    for (kind, damage) in [
+        (ErrorKind::Unsupported, later_head as fn(&[(Key, Bytes)]) -> Vec<(Key, Bytes)>),
+        (ErrorKind::Corrupt, moved_head),
+    ] {
+        let (_folder, _store, backend) = stand().await;
+        for (key, value) in damage(&rows(&backend).await) {
+            backend.put(&key, value).await.unwrap();
+        }
+        let listed: Vec<_> = open(&backend).threads().try_collect().await.unwrap();
+        let found: Vec<_> = listed
+            .iter()
+            .map(|summary| (summary.thread.as_str(), summary.checkpoints, summary.unreadable))
+            .collect();
+        let steps = u64::try_from(STEPS).unwrap();
+        assert_eq!(found, [("t", 0, Some(kind)), ("u", steps, None)]);
+    }
 }
 
 #[tokio::test]

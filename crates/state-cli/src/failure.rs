@@ -293,7 +293,9 @@ fn next_of(error: &Error) -> String {
     let next = match error.kind() {
         ErrorKind::Conflict => "read the key again (`statectl get --json KEY`) and decide anew",
         ErrorKind::Fenced => "stop: another holder has the lease now",
-        ErrorKind::Unsupported => "see what the store offers with `statectl info`",
+        ErrorKind::Unsupported => {
+            "see what the store offers with `statectl info`; what a later version has written takes that version"
+        }
         ErrorKind::Invalid => "mend the argument; it can never work as it is",
         ErrorKind::TooLarge => "make it smaller; `statectl info` shows the limits",
         ErrorKind::NotColocated => "put the keys into one partition",

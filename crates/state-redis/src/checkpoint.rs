@@ -5,6 +5,7 @@ mod answer;
 mod append;
 mod ask;
 mod copy;
+mod deadline;
 mod delete;
 mod gone;
 mod head;
@@ -23,6 +24,7 @@ mod values;
 mod watch;
 mod writes;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +37,7 @@ use state_core::checkpoint::{
     CheckpointLimits, DeleteThread, ListThreads, ThreadEvent, ThreadId, ThreadSummary, TouchThread,
 };
 use state_core::{Acks, BackendInfo, BoxStream, Namespace, Page, Result};
+use tokio::time::Instant;
 
 pub use open::{ConnectCheckpointer, RedisCheckpointer};
 
@@ -91,6 +94,10 @@ impl RedisThreads {
 
 #[async_trait]
 impl ThreadStore for RedisThreads {
+    fn in_one<T>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+        deadline::until(Instant::now() + self.inner.config.call_timeout(), call)
+    }
+
     fn info(&self) -> BackendInfo {
         let inner = &self.inner;
         BackendInfo::new("redis", inner.namespace.clone())

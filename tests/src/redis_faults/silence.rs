@@ -4,8 +4,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use state_core::{ErrorKind, Outcome, StateBackend, StateBackendExt, WriteOp};
-use state_redis::{RedisBackend, RedisConfig};
+use state_checkpoint::CheckpointOptions;
+use state_core::checkpoint::{
+    Checkpoint, CheckpointId, Checkpointer, ListThreads, Metadata, PutCheckpoint,
+};
+use state_core::{
+    ErrorKind, Namespace, Outcome, StateBackend, StateBackendExt, Timestamp, WriteOp,
+};
+use state_redis::{RedisBackend, RedisConfig, RedisStore};
 use tokio::time::Instant;
 
 use crate::proxy::{Ending, Fault};
@@ -94,6 +100,46 @@ pub(super) fn deadline(stage: &Stage) -> Result<(), Failed> {
             assert!(took < SOON, "{round}: not by its deadline but after {took:?}: {error}");
             works_again(&store).await?;
         }
+        Ok(())
+    })
+}
+
+/// The same for checkpoints where each way there and back takes most of the deadline: a call that needs several ends by it,
+/// and not when the last of them has come.
+pub(super) fn checkpoints(stage: &Stage) -> Result<(), Failed> {
+    const DEADLINE: Duration = Duration::from_millis(500);
+    const EACH_WAY: Duration = Duration::from_millis(200);
+    stage.run(async {
+        let mut config = unhurried(stage)?;
+        config.call_timeout_ms = DEADLINE.as_millis().try_into()?;
+        let store = RedisStore::connect_with(config).await?;
+        let threads = store.checkpoints(Namespace::default(), CheckpointOptions::new())?;
+        let id = || CheckpointId::new("1f0ab123-4567-6890-8000-000000000000");
+        let put = |thread: &str| {
+            let checkpoint = Checkpoint::new(id(), Timestamp::from_unix_ms(1));
+            let metadata = Metadata::new().with("run_id", "run");
+            threads.put_checkpoint(PutCheckpoint::new(thread, checkpoint).with_metadata(metadata))
+        };
+        put("before").await?;
+        stage.set(Fault::Delay(EACH_WAY));
+        let mut failed = Vec::new();
+        for call in ["put", "list_threads"] {
+            let began = Instant::now();
+            let answer = match call {
+                "put" => put("after").await.map(drop),
+                _ => threads.list_threads(ListThreads::new()).await.map(drop),
+            };
+            failed.push((call, began.elapsed(), answer));
+        }
+        stage.set(Fault::Pass);
+        for (call, took, answer) in failed {
+            let error = answer.err().ok_or_else(|| format!("{call} was answered in {took:?}"))?;
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{call}: {error}");
+            assert!(took < 2 * DEADLINE, "{call}: not by its deadline but after {took:?}: {error}");
+        }
+        put("after").await?;
+        let listed = threads.list_threads(ListThreads::new()).await?;
+        assert_eq!(listed.items.len(), 2, "{listed:?}");
         Ok(())
     })
 }

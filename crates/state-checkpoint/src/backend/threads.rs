@@ -43,7 +43,14 @@ impl BackendThreads {
                 self.clean(&thread).await?;
                 continue;
             };
-            let head = Head::decode(&rows::open(key, &entry.value)?)?;
+            let head = rows::open(key, &entry.value).and_then(|body| Head::decode(&body));
+            let head = match head {
+                Ok(head) => head,
+                Err(error) => {
+                    items.push(ThreadSummary::of_unreadable(thread, error)?);
+                    continue;
+                }
+            };
             let mut summary = ThreadSummary::new(thread, head.last_write);
             summary.checkpoints = head.checkpoints;
             summary.bytes = head.bytes;

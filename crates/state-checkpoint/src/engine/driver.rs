@@ -26,19 +26,19 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
     async fn put_checkpoint(&self, put: PutCheckpoint) -> Result<PutReceipt> {
         let checked = self.limits.check_put(&put).and_then(|()| self.offers_put(&put));
         let done = async { checked.map(|()| self.put(&put))?.await };
-        done.await.map_err(|error| error.with_op("put_checkpoint"))
+        self.store.in_one(done).await.map_err(|error| error.with_op("put_checkpoint"))
     }
 
     async fn put_writes(&self, put: PutWrites) -> Result<WritesReceipt> {
         let checked = self.limits.check_writes(&put).and_then(|()| self.offers_writes(&put));
         let done = async { checked.map(|()| self.write(&put))?.await };
-        done.await.map_err(|error| error.with_op("put_writes"))
+        self.store.in_one(done).await.map_err(|error| error.with_op("put_writes"))
     }
 
     async fn get_checkpoint(&self, get: GetCheckpoint) -> Result<Option<CheckpointTuple>> {
         let checked = self.limits.check_get(&get).and(offers_consistency(get.consistency));
         let done = async { checked.map(|()| self.get(&get))?.await };
-        done.await.map_err(|error| error.with_op("get_checkpoint"))
+        self.store.in_one(done).await.map_err(|error| error.with_op("get_checkpoint"))
     }
 
     async fn list_checkpoints(&self, list: ListCheckpoints) -> Result<Page<CheckpointTuple>> {
@@ -48,7 +48,9 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
             offers_consistency(list.consistency)?;
             self.list_page(&list, limit).await
         };
-        done.await.map_err(|error| error.with_op("list_checkpoints"))
+        // A page of all threads takes as many steps as there are threads in it.
+        let listed = if list.thread.is_some() { self.store.in_one(done).await } else { done.await };
+        listed.map_err(|error| error.with_op("list_checkpoints"))
     }
 
     async fn list_threads(&self, mut list: ListThreads) -> Result<Page<ThreadSummary>> {
@@ -58,7 +60,7 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
             offers_consistency(list.consistency)?;
             self.store.threads(&list).await
         };
-        done.await.map_err(|error| error.with_op("list_threads"))
+        self.store.in_one(done).await.map_err(|error| error.with_op("list_threads"))
     }
 
     async fn touch_thread(&self, touch: TouchThread) -> Result<bool> {
@@ -67,7 +69,7 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
             checked?;
             self.store.touch(&touch).await
         };
-        done.await.map_err(|error| error.with_op("touch_thread"))
+        self.store.in_one(done).await.map_err(|error| error.with_op("touch_thread"))
     }
 
     async fn delete_thread_opts(&self, delete: DeleteThread) -> Result<bool> {

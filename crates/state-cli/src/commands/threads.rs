@@ -55,6 +55,9 @@ struct Line<'a> {
     #[serde(flatten)]
     expires: JsonExpires,
     pinned: bool,
+    /// Why nothing else is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
@@ -90,6 +93,12 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
             HumanBytes(all.bytes)
         )),
     }
+    if all.unreadable > 0 {
+        context.output.note(format_args!(
+            "{} cannot be read: `statectl history` with its name says why",
+            counted(all.unreadable, "thread")
+        ));
+    }
     Ok(Answer::Yes)
 }
 
@@ -98,6 +107,7 @@ struct ThreadTotals {
     threads: u64,
     checkpoints: u64,
     bytes: u64,
+    unreadable: u64,
 }
 
 impl ThreadTotals {
@@ -105,6 +115,7 @@ impl ThreadTotals {
         self.threads += 1;
         self.checkpoints += summary.checkpoints;
         self.bytes += summary.bytes;
+        self.unreadable += u64::from(summary.unreadable.is_some());
     }
 }
 
@@ -120,6 +131,7 @@ fn show(rows: &[ThreadSummary], context: &Context) -> Result<(), Failure> {
                 last_write_unix_ms: summary.last_write.unix_ms(),
                 expires: JsonExpires::new(summary.expires),
                 pinned: summary.pinned,
+                unreadable: summary.unreadable.map(|kind| kind.to_string()),
             })
         });
     }
@@ -128,6 +140,17 @@ fn show(rows: &[ThreadSummary], context: &Context) -> Result<(), Failure> {
     }
     let mut listing = Table::new(&COLUMNS);
     for summary in rows {
+        if let Some(kind) = summary.unreadable {
+            let unknown = || "?".to_owned();
+            listing.add([
+                key_text::show_name(summary.thread.as_str()),
+                unknown(),
+                unknown(),
+                format!("cannot be read: {kind}"),
+                unknown(),
+            ]);
+            continue;
+        }
         let expires = show_expires(summary.expires);
         listing.add([
             key_text::show_name(summary.thread.as_str()),

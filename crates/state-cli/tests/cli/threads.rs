@@ -6,7 +6,7 @@ use state_core::checkpoint::{
     ChannelValue, Checkpoint, CheckpointId, CheckpointRef, Checkpointer, Metadata, Payload,
     PendingWrite, PutCheckpoint, PutWrites, WriteIndex,
 };
-use state_core::{Namespace, Timestamp};
+use state_core::{Key, Namespace, StateBackendExt, Timestamp};
 use state_local::FileStore;
 
 use crate::bench::{Bench, Run, finish};
@@ -131,6 +131,36 @@ fn threads_are_listed() {
     let none = bench.run(["-n", "empty", "threads"]);
     assert_eq!(none.ok(), "");
     assert!(none.stderr.contains("no such threads"), "{}", none.stderr);
+}
+
+#[test]
+fn a_thread_that_cannot_be_read_is_listed_with_the_others() {
+    let bench = Bench::new();
+    fill(&bench, 2);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = FileStore::at(bench.path("app.state")).await.unwrap();
+        let rows = store.open(Namespace::default()).unwrap();
+        let keys = rows.list_keys("").await.unwrap();
+        let is_head = |key: &&Key| {
+            key.name().as_ref() == b"h"
+                && key.partition().is_some_and(|thread| thread.ends_with(b"trip"))
+        };
+        let head = keys.iter().find(is_head).unwrap();
+        let row = rows.get(head).await.unwrap().unwrap();
+        rows.put(head, [&[2], row.get(1..).unwrap()].concat()).await.unwrap();
+        store.close().await.unwrap();
+    });
+    let listed = bench.run(["threads"]);
+    let text = assert_fits(&listed);
+    assert!(text.contains("cannot be read: unsupported") && text.contains("other"), "{text}");
+    assert!(listed.stderr.contains("1 thread cannot be read"), "{}", listed.stderr);
+    let lines = bench.run(["--json", "threads"]).json_lines();
+    assert_eq!(lines[1]["unreadable"], "unsupported");
+    assert_eq!(lines[0].get("unreadable"), None);
+    let refused = bench.run(["history", "trip"]);
+    refused.exits(6);
+    assert!(refused.stderr.contains("later version"), "{}", refused.stderr);
 }
 
 #[test]

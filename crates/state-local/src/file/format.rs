@@ -26,6 +26,8 @@ const ENTRY_HEAD_BYTES: usize = 1 + 1 + 16 + 8 + 4 + 4;
 pub(super) const OF_STORE: u8 = 0;
 /// Where the number of the last commit lies.
 pub(super) const COMMIT_KEY: &[u8] = &[OF_STORE, b'c'];
+/// Where it lies how many bytes were in use when the file was made small last.
+pub(super) const COMPACTED_KEY: &[u8] = &[OF_STORE, b'f'];
 /// Where the identity and the format of the store lie.
 pub(super) const STORE_KEY: &[u8] = &[OF_STORE, b's'];
 /// What the keys of the counts of namespaces begin with.

@@ -40,6 +40,8 @@ pub(super) struct Identity {
     pub(super) store_id: [u8; 16],
     /// The number of its last commit.
     pub(super) commit: u64,
+    /// How many bytes were in use when the file was made small last; 0 if it never was.
+    pub(super) compacted: u64,
 }
 
 /// Tells a file from another that took its path.
@@ -257,16 +259,22 @@ impl Opening<'_> {
         let record = read(format::COMMIT_KEY)?.ok_or_else(|| place.damaged())?;
         let commit = format::number(Kind::Store, format::COMMIT_KEY, &record);
         let commit = commit.ok_or_else(|| place.damaged())?;
+        let compacted = match read(format::COMPACTED_KEY)? {
+            None => 0,
+            Some(record) => format::number(Kind::Store, format::COMPACTED_KEY, &record)
+                .ok_or_else(|| place.damaged())?,
+        };
         for table in Name::ALL {
             transaction.open_table(table.definition()).map_err(|error| place.table(error))?;
         }
-        Ok(Some(Identity { store_id, commit }))
+        Ok(Some(Identity { store_id, commit, compacted }))
     }
 
     fn initialise(&self, database: &Database) -> Result<Identity> {
         let place = self.place;
         let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
-        let identity = Identity { store_id: *OwnerId::random().as_bytes(), commit: 0 };
+        let store_id = *OwnerId::random().as_bytes();
+        let identity = Identity { store_id, commit: 0, compacted: 0 };
         for name in Name::ALL {
             let table = transaction.open_table(name.definition());
             let mut table = table.map_err(|error| place.table(error))?;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 use state_core::{Error, ErrorKind, Result};
 
+use super::format::{self, Kind};
 use super::guard::guarded;
 use super::names::{Name, Raw};
 use super::namespace::Namespaced;
-use super::opening::FileIdentity;
+use super::opening::{FileIdentity, Identity};
 use super::place::Place;
 use super::queue::Group;
 use super::settings::{CommitMode, Settings};
@@ -29,6 +30,8 @@ pub(super) struct Session {
     pub(super) number: u64,
     /// The number of the last commit.
     pub(super) commit: u64,
+    /// What the store said of itself when it was opened.
+    pub(super) identity: Identity,
 }
 
 /// A transaction that was committed.
@@ -54,6 +57,11 @@ struct Spoiled {
 }
 
 impl Session {
+    /// Whether anything was committed in it.
+    pub(super) const fn has_written(&self) -> bool {
+        self.commit > self.identity.commit
+    }
+
     /// Does works in one transaction; `None` when nothing was written.
     pub(super) fn transact(
         &mut self,
@@ -161,6 +169,14 @@ pub(super) fn compact(database: &mut Database, place: &Place) -> Result<()> {
     for name in Name::ALL {
         rewrite(database, place, name)?;
     }
+    give_back(database, place)?;
+    note(database, used_bytes(database, place)?, place)?;
+    // The engine lets a full file grow to twice its length before it writes, and writes at its end.
+    give_back(database, place)
+}
+
+/// Moves pages to the front, and gives back what is behind them.
+fn give_back(database: &mut Database, place: &Place) -> Result<()> {
     for _ in 0..COMPACTIONS_MAX {
         if !database.compact().map_err(|error| place.compaction(error))? {
             break;
@@ -169,12 +185,37 @@ pub(super) fn compact(database: &mut Database, place: &Place) -> Result<()> {
     Ok(())
 }
 
+/// The bytes of all pages that are in use, full or not. Reads all of them.
+pub(super) fn used_bytes(database: &Database, place: &Place) -> Result<u64> {
+    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    let stats = transaction.stats().map_err(|error| place.storage(error))?;
+    transaction.abort().map_err(|error| place.storage(error))?;
+    Ok(stats.allocated_pages().saturating_mul(stats.page_size() as u64))
+}
+
+/// Notes how many bytes are in use in a file that was made small.
+fn note(database: &Database, bytes: u64, place: &Place) -> Result<()> {
+    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    {
+        let table = transaction.open_table(Name::Meta.definition());
+        let record = format::of_number(Kind::Store, format::COMPACTED_KEY, bytes);
+        let mut table = table.map_err(|error| place.table(error))?;
+        let noted = table.insert(format::COMPACTED_KEY, record.as_slice()).map(drop);
+        noted.map_err(|error| place.storage(error))?;
+    }
+    transaction.commit().map_err(|error| place.commit(error))
+}
+
 /// Writes a table anew, in one transaction: either all of it takes the place of the old one, or
 /// nothing happens.
 fn rewrite(database: &Database, place: &Place, name: Name) -> Result<()> {
     let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
     {
         let old = transaction.open_table(name.definition()).map_err(|error| place.table(error))?;
+        if old.is_empty().map_err(|error| place.storage(error))? {
+            drop(old);
+            return transaction.abort().map_err(|error| place.storage(error));
+        }
         let mut new = transaction.open_table(REWRITTEN).map_err(|error| place.table(error))?;
         for pair in old.iter().map_err(|error| place.storage(error))? {
             let (key, value) = pair.map_err(|error| place.storage(error))?;

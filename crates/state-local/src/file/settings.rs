@@ -36,7 +36,7 @@ pub(super) struct Settings {
     pub(super) waiting_ops_max: usize,
     pub(super) verify_bytes_max: u64,
     pub(super) commit_mode: CommitMode,
-    pub(super) compact_on_close: bool,
+    pub(super) compact_bytes_max: u64,
 }
 
 impl Default for Settings {
@@ -53,7 +53,7 @@ impl Default for Settings {
             waiting_ops_max: 16_384,
             verify_bytes_max: 256 << 20,
             commit_mode: CommitMode::OnePhase,
-            compact_on_close: false,
+            compact_bytes_max: 64 << 20,
         }
     }
 }

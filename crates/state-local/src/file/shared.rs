@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use state_core::{ErrorKind, Namespace, Result};
@@ -15,6 +16,9 @@ use super::place::Place;
 use super::queue::Queue;
 use super::view::View;
 use super::work::Failure;
+
+/// A step of waiting for readers.
+const READERS_WAIT: Duration = Duration::from_millis(1);
 
 /// What callers and the writer thread share.
 #[derive(Debug)]
@@ -78,6 +82,23 @@ impl Shared {
         let old = std::mem::replace(&mut *self.published.write(), published);
         // Ends a read transaction, which need not happen under the lock.
         drop(old);
+    }
+
+    /// Publishes that nothing can be read, and waits until nobody reads any more, for at most so
+    /// many steps; whether that is so.
+    pub(super) fn leave(&self, published: Published, waits_max: u32) -> bool {
+        let readers = match self.published() {
+            Published::Current(current) => Arc::downgrade(&current),
+            _ => Weak::new(),
+        };
+        self.publish(published);
+        for _ in 0..waits_max {
+            if readers.strong_count() == 0 {
+                break;
+            }
+            std::thread::park_timeout(READERS_WAIT);
+        }
+        readers.strong_count() == 0
     }
 
     /// What was committed last.

@@ -137,7 +137,9 @@ impl FileStore {
 
     /// Makes the file as small as it can be, and returns whether it shrank. Space that is freed
     /// is used again without it; a store that has grown in many places at once, as threads of
-    /// checkpoints do, has pages that are half empty, and those only this fills.
+    /// checkpoints do, has pages that are half empty, and those only this fills. It is done by
+    /// itself when a store of moderate size is closed
+    /// ([`compact_bytes_max`](FileStoreBuilder::compact_bytes_max)).
     ///
     /// Writes the whole file anew, table by table and each in one transaction, so the file is
     /// larger meanwhile, at most by the largest table. Writes wait until it is done, and reads are
@@ -272,9 +274,14 @@ impl FileStoreBuilder {
         self
     }
 
-    /// Gives unused space back to the file system when the store is closed. Default: no.
-    pub fn compact_on_close(mut self, compact: bool) -> Self {
-        self.settings.compact_on_close = compact;
+    /// Sets up to how many bytes in use a file is made as small as it can be when the store is
+    /// closed, as [`compact`](FileStore::compact) does it: where something was written, and what is
+    /// in use has grown by a quarter since that was done last, or is less than a third of the file.
+    /// A file below 256 KiB stays as it is, and so does one that a snapshot is being read from. So
+    /// closing may take the time to read and write that much, but in the long run what is written
+    /// is at most five times what the file has grown by. 0 for never. Default: 64 MiB.
+    pub fn compact_bytes_max(mut self, bytes: u64) -> Self {
+        self.settings.compact_bytes_max = bytes;
         self
     }
 

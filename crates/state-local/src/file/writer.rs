@@ -12,15 +12,20 @@ use super::guard::guarded;
 use super::opening::{self, Opened, Opening};
 use super::place::Place;
 use super::queue::{Gathering, Group, Next};
-use super::session::{Committed, Session, Trouble, compact};
+use super::session::{Committed, Session, Trouble, compact, used_bytes};
 use super::settings::Settings;
 use super::shared::{Current, Published, Shared};
 use super::view::View;
 use super::work::{Failure, Task, Work};
 
-/// How long a task waits for readers to come to their end, in steps.
-const READERS_WAIT: Duration = Duration::from_millis(1);
+/// How long a task waits for readers to come to their end, in steps of 1 ms.
 const READERS_WAITS_MAX: u32 = 1_000;
+/// The same where it is no error if they do not.
+const CLOSING_WAITS_MAX: u32 = 50;
+/// A smaller file is not worth its writes.
+const COMPACT_BYTES_MIN: u64 = 256 << 10;
+/// A file takes at most so many times what is in use. The engine lets it grow to twice that.
+const UNUSED_DIVISOR: u64 = 3;
 /// Callers who have been answered get this part of the time of the commit to come again.
 const PATIENCE_DIVISOR: u32 = 8;
 /// The time that they get at most.
@@ -224,22 +229,12 @@ impl Writer {
     ) -> Result<T> {
         self.ready().map_err(|failure| failure.error())?;
         let Some(session) = &mut self.session else { return Err(self.shared.place.closed()) };
-        let readers = match self.shared.published() {
-            Published::Current(current) => Arc::downgrade(&current),
-            _ => std::sync::Weak::new(),
-        };
-        self.shared.publish(Published::Busy);
-        for _ in 0..READERS_WAITS_MAX {
-            if readers.strong_count() == 0 {
-                break;
-            }
-            std::thread::park_timeout(READERS_WAIT);
-        }
+        let unread = self.shared.leave(Published::Busy, READERS_WAITS_MAX);
         let place = &self.shared.place;
-        let result = if readers.strong_count() > 0 {
-            Err(place.in_use())
-        } else {
+        let result = if unread {
             guarded(place, || work(&mut session.database, place))
+        } else {
+            Err(place.in_use())
         };
         // Whatever went wrong is seen again here, or was no fault of the engine.
         if let Err(error) = self.publish() {
@@ -275,7 +270,7 @@ impl Writer {
         let opened = guarded(&self.shared.place, || self.opening().open(create))?;
         let Opened { database, file, identity } = opened;
         let (number, _) = u64_halves(*OwnerId::random().as_bytes());
-        let session = Session { database, file, number, commit: identity.commit };
+        let session = Session { database, file, number, commit: identity.commit, identity };
         if *self.store_id.get_or_insert(identity.store_id) != identity.store_id {
             let gone = self.opening().gone();
             session.close(&self.shared.place);
@@ -309,17 +304,40 @@ impl Writer {
     }
 
     fn close(&mut self) {
-        if self.settings.compact_on_close
-            && self.session.is_some()
-            && let Err(error) = self.exclusively(compact)
-        {
-            tracing::warn!(store = %self.shared.place, %error, "the store was not compacted");
+        let written = self.session.as_ref().is_some_and(Session::has_written);
+        if written && let Err(error) = self.shrink() {
+            tracing::warn!(store = %self.shared.place, %error, "the store was not made smaller");
         }
         self.shared.publish(Published::Closed);
         if let Some(session) = self.session.take() {
             session.close(&self.shared.place);
         }
         self.shared.finish(self.down.take().map_or(Ok(()), Err));
+    }
+
+    /// Makes a file small that has grown, or of which most is not in use, if nobody reads it.
+    fn shrink(&mut self) -> Result<()> {
+        let most = self.settings.compact_bytes_max;
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let Shared { origin, place, .. } = &*self.shared;
+        if !origin.leads_to(session.file) {
+            return Ok(());
+        }
+        let bytes = origin.disk_bytes().map_err(|error| place.io(error))?;
+        // How much is in use only the pages tell, which takes reading them.
+        if bytes < COMPACT_BYTES_MIN || bytes / UNUSED_DIVISOR > most {
+            return Ok(());
+        }
+        if !self.shared.leave(Published::Closed, CLOSING_WAITS_MAX) {
+            tracing::debug!(store = %place, "the store is being read, and not made smaller");
+            return Ok(());
+        }
+        guarded(place, || {
+            let used = used_bytes(&session.database, place)?;
+            let has_grown = used / 5 * 4 > session.identity.compacted;
+            let is_due = has_grown || bytes / UNUSED_DIVISOR > used;
+            if is_due && used <= most { compact(&mut session.database, place) } else { Ok(()) }
+        })
     }
 }
 

@@ -27,7 +27,7 @@ impl Inner {
         }
         let done = self.try_append(append, &mut announced).await;
         if refused(&done) {
-            self.withdraw(thread, append.run.as_ref(), &announced).await?;
+            self.withdraw(thread, append.run.as_ref(), &announced).await;
         }
         done
     }

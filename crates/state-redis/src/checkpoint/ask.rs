@@ -6,8 +6,8 @@ use bytes::Bytes;
 use state_core::checkpoint::{Ownership, ThreadId, ThreadLifetime};
 use state_core::{Acks, Error, ErrorKind, Outcome, Result};
 
-use super::Inner;
 use super::scripts::Answer;
+use super::{Inner, deadline};
 use crate::backend::{acknowledged, lease_name, wait_for};
 use crate::client::{Body, Lane, Repeat, Reply, Request, Role, Script, Tally, Target, Wait};
 use crate::command::Command;
@@ -72,7 +72,8 @@ impl Inner {
             .with_role(role)
             .with_lane(lane)
             .with_repeat(repeat)
-            .with_wait(wait);
+            .with_wait(wait)
+            .with_deadline(deadline::current());
         let answered = self.client.call(&mut request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
         let mut answer = Answer::read(value)?;
@@ -94,8 +95,9 @@ impl Inner {
             command.arg(argument.as_ref());
         }
         let target = Target::Slot(slot_of(key));
-        let request =
-            Request::new("checkpoint", target, Body::Command(command)).with_repeat(Repeat::Safe);
+        let request = Request::new("checkpoint", target, Body::Command(command))
+            .with_repeat(Repeat::Safe)
+            .with_deadline(deadline::current());
         let Reply::One(value) = self.client.send(request).await? else { return Err(unlike()) };
         Ok(value)
     }

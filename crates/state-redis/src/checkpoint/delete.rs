@@ -203,7 +203,14 @@ impl Inner {
             let looked =
                 entries.iter().map(|(_, _, (thread, _))| self.look(thread, 0, Bytes::new(), role));
             for ((_, index, entry), looked) in entries.iter().zip(join_all(looked).await) {
-                match looked? {
+                let looked = match looked {
+                    Ok(looked) => looked,
+                    Err(error) => {
+                        items.push(ThreadSummary::of_unreadable(entry.0.clone(), error)?);
+                        continue;
+                    }
+                };
+                match looked {
                     Looked::There(look) => items.push(summary(&entry.0, &look)),
                     // A replica may not know of it yet.
                     Looked::Absent { .. } if role == Role::Primary => {

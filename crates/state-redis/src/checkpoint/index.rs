@@ -10,12 +10,13 @@ use bytes::Bytes;
 use futures_util::future::try_join;
 use state_core::checkpoint::ThreadId;
 use state_core::{Error, Result};
+use tokio::time::Instant;
 
-use super::Inner;
 use super::ask::{Ask, flag};
 use super::delete::Looked;
 use super::gone::Grown;
 use super::scripts::{INDEX_PAGE, INDEX_REMOVE, INDEX_WRITE, Word};
+use super::{Inner, deadline};
 use crate::client::Role;
 use crate::scripts::{bytes, unlike};
 
@@ -52,8 +53,24 @@ impl Inner {
         Ok(announced)
     }
 
-    /// Takes back what was written for a thread that was not made.
+    /// Takes back what was written for a thread that was not made. What stays, because that fails
+    /// too, is taken away when somebody meets it.
     pub(super) async fn withdraw(
+        &self,
+        thread: &ThreadId,
+        run: Option<&Arc<str>>,
+        announced: &Announced,
+    ) {
+        // The call that was refused may have no time left.
+        let grace = Instant::now() + self.config.call_timeout() / 4;
+        let deadline = deadline::current().map_or(grace, |deadline| deadline.max(grace));
+        let withdrawn = self.withdraw_now(thread, run, announced);
+        if let Err(error) = deadline::until(deadline, withdrawn).await {
+            tracing::debug!(%error, "an entry of a thread that was not made stays in the index");
+        }
+    }
+
+    async fn withdraw_now(
         &self,
         thread: &ThreadId,
         run: Option<&Arc<str>>,

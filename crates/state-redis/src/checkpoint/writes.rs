@@ -23,7 +23,7 @@ impl Inner {
         let mut announced = Announced::default();
         let done = self.try_append_pending(append, &mut announced).await;
         if refused(&done) {
-            self.withdraw(&append.reference.thread, None, &announced).await?;
+            self.withdraw(&append.reference.thread, None, &announced).await;
         }
         done
     }

@@ -159,9 +159,9 @@ impl Request {
         self
     }
 
-    /// Says until when it may take: that of the call of which it is a part.
-    pub(crate) fn with_deadline(mut self, deadline: Instant) -> Self {
-        self.time = Some(Time { now: Instant::now(), deadline });
+    /// Says until when it may take: that of the call of which it is a part, if that has one.
+    pub(crate) fn with_deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
+        self.time = deadline.into().map(|deadline| Time { now: Instant::now(), deadline });
         self
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
     };
     let mut figures = vec![
         limited("Redis, 200 turns of 1 KB", grown).with_goal(1.0),
-        limited("file store, 200 turns of 1 KB, as it comes", file).with_goal(1.0),
+        limited("file store, 200 turns of 1 KB", file).with_goal(1.0),
     ];
     let longest = if pace.quick { LONG.len() - 1 } else { LONG.len() };
     let mut curves = Vec::new();
