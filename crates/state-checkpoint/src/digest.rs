@@ -44,10 +44,19 @@ pub(crate) fn body_place(namespace: &CheckpointNamespace, id: &CheckpointId) -> 
     hash(3, place.as_slice())
 }
 
-/// Whether a value is whole and in its place: 32 bits of a hash.
+/// The hash of a value in its place.
+pub(crate) fn value_hash(place: u64, kind: &str, bytes: &[u8]) -> u64 {
+    hash(hash(place, kind.as_bytes()), bytes)
+}
+
+/// Whether a value is whole and in its place: 32 bits of its hash.
 pub(crate) fn value_check(place: u64, kind: &str, bytes: &[u8]) -> u32 {
-    let seed = hash(place, kind.as_bytes());
-    (hash(seed, bytes) >> 32) as u32
+    check_of(value_hash(place, kind, bytes))
+}
+
+/// What is kept of the hash of a value beside it.
+pub(crate) const fn check_of(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// Appends a version so that no two are written alike.

@@ -28,7 +28,7 @@ use crate::segment::pack;
 use crate::store::Part;
 use crate::wire::{Reader, Writer};
 
-pub(crate) use body::{digest_of, encode_body};
+pub(crate) use body::{RefValues, digest_of, encode_body};
 
 const VERSION: u8 = 1;
 /// No record is larger before compression: 10,000 channels and as many nodes would need more,

@@ -154,6 +154,14 @@ impl Cache {
         self.put(Key::Version(generation, number), Item::Version(version), ops + value);
     }
 
+    /// Keeps how a version is made, and not its value.
+    pub(super) fn drop_payload(&self, generation: u64, number: u64) {
+        if let Some(mut version) = self.version(generation, number) {
+            (version.payload, version.place) = (None, None);
+            self.keep_version(generation, number, version);
+        }
+    }
+
     pub(super) fn keep_segment(&self, generation: u64, number: u64, bytes: Bytes) {
         let size = bytes.len();
         self.put(Key::Segment(generation, number), Item::Segment(bytes), size);

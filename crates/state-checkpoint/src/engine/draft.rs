@@ -11,8 +11,8 @@ use super::Checkpoints;
 use super::cache::Version;
 use crate::delta::diff;
 use crate::descriptor::{Base, Descriptor, base_depth};
-use crate::digest::{body_place, hash, value_check, version_place};
-use crate::record::{BodyRef, Record, ValueRef, digest_of};
+use crate::digest::{body_place, check_of, value_hash, version_place};
+use crate::record::{BodyRef, Record, RefValues, ValueRef, digest_of};
 use crate::script::Script;
 use crate::segment::{SEGMENT_BYTES_MAX, TAIL_BYTES_MAX, seal_segment};
 use crate::store::{Append, Content, Life, ThreadStore};
@@ -45,6 +45,38 @@ pub(super) struct Draft {
     pub(super) versions: Vec<NewVersion>,
 }
 
+/// A value that is put.
+#[derive(Clone, Copy, Debug)]
+struct New<'a> {
+    payload: &'a Payload,
+    place: u64,
+    hash: u64,
+}
+
+impl<'a> New<'a> {
+    fn of(payload: &'a Payload, place: u64) -> Self {
+        Self { payload, place, hash: value_hash(place, payload.kind(), payload.bytes()) }
+    }
+
+    /// What stands for it where it is asked whether two puts are the same, however it is stored.
+    const fn as_given(&self) -> ValueRef {
+        ValueRef::New(self.hash >> 2)
+    }
+}
+
+/// What stands for the values of a put: for each its hash.
+#[derive(Debug)]
+struct Given {
+    refs: BTreeMap<Arc<str>, ValueRef>,
+    body: BodyRef,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self { refs: BTreeMap::new(), body: BodyRef::None }
+    }
+}
+
 /// What is put together so far.
 #[derive(Default)]
 struct Parts {
@@ -63,18 +95,21 @@ impl<S: ThreadStore> Checkpoints<S> {
     ) -> Result<Option<Draft>> {
         let mut parts = Parts::default();
         let mut refs = BTreeMap::new();
+        let mut given = Given::default();
         for (channel, version) in &put.checkpoint.channel_versions {
             let place = version_place(&put.namespace, channel, version);
             let old = parent.and_then(|parent| parent.record.refs.get(channel)).copied();
             let value = match put.values.get(channel) {
                 Some(ChannelValue::Empty) => {
                     parts.empty.push(place);
+                    given.refs.insert(Arc::clone(channel), ValueRef::Empty);
                     ValueRef::Empty
                 }
                 Some(ChannelValue::Stored(payload)) => {
+                    let new = New::of(payload, place);
+                    given.refs.insert(Arc::clone(channel), new.as_given());
                     let base = old.zip(parent);
-                    let Some(new) = self.add(put, &mut parts, payload, place, true, base).await?
-                    else {
+                    let Some(new) = self.add(put, &mut parts, new, true, base).await? else {
                         return Ok(None);
                     };
                     new
@@ -83,25 +118,29 @@ impl<S: ThreadStore> Checkpoints<S> {
             };
             refs.insert(Arc::clone(channel), value);
         }
-        let body = match &put.checkpoint.body {
+        let new = put.checkpoint.body.as_ref().map(|body| {
+            let new = New::of(body, body_place(&put.namespace, &put.checkpoint.id));
+            given.body = BodyRef::Stored(new.as_given());
+            new
+        });
+        let body = match new {
             None => BodyRef::None,
-            Some(body) if body.bytes().len() <= INLINE_BODY_BYTES_MAX => {
+            Some(New { payload: body, .. }) if body.bytes().len() <= INLINE_BODY_BYTES_MAX => {
                 BodyRef::Inline(body.clone())
             }
-            Some(body) => {
-                let place = body_place(&put.namespace, &put.checkpoint.id);
+            Some(new) => {
                 let base = parent.and_then(|parent| match parent.record.body {
                     BodyRef::Stored(value) => Some((value, parent)),
                     BodyRef::None | BodyRef::Inline(_) => None,
                 });
-                match self.add(put, &mut parts, body, place, false, base).await? {
+                match self.add(put, &mut parts, new, false, base).await? {
                     Some(new) => BodyRef::Stored(new),
                     None => return Ok(None),
                 }
             }
         };
         let record = record_of(put, refs, body);
-        let append = self.append_of(put, parent, &record, &mut parts)?;
+        let append = self.append_of(put, parent, &record, &given, &mut parts)?;
         Ok(Some(Draft { append, record, versions: parts.versions }))
     }
 
@@ -110,11 +149,11 @@ impl<S: ThreadStore> Checkpoints<S> {
         &self,
         put: &PutCheckpoint,
         parts: &mut Parts,
-        payload: &Payload,
-        place: u64,
+        new: New<'_>,
         indexed: bool,
         base: Option<(ValueRef, &Parent)>,
     ) -> Result<Option<ValueRef>> {
+        let New { payload, place, hash } = new;
         let mut made = None;
         if payload.bytes().len() > WHOLE_BYTES_MAX
             && let Some((ValueRef::Version(old), parent)) = base
@@ -128,7 +167,7 @@ impl<S: ThreadStore> Checkpoints<S> {
             script.push_text(payload.bytes(), &mut parts.fresh);
             (script, None)
         });
-        let check = value_check(place, payload.kind(), payload.bytes());
+        let check = check_of(hash);
         let descriptor = Descriptor { kind: Arc::from(payload.kind()), check, base, script };
         let number = parts.versions.len() as u64;
         let encoded = descriptor.encode(&mut parts.fresh);
@@ -172,9 +211,11 @@ impl<S: ThreadStore> Checkpoints<S> {
         put: &PutCheckpoint,
         parent: Option<&Parent>,
         record: &Record,
+        given: &Given,
         parts: &mut Parts,
     ) -> Result<Append> {
-        let digest = digest_of(&as_given(put), &put.thread, &put.namespace);
+        let values = RefValues { refs: &given.refs, body: &given.body };
+        let digest = digest_of(record, &values, &put.thread, &put.namespace);
         let compression = &self.options.compression;
         let raw = Bytes::from(std::mem::take(&mut parts.fresh));
         let run = put
@@ -244,17 +285,4 @@ fn record_of(put: &PutCheckpoint, refs: BTreeMap<Arc<str>, ValueRef>, body: Body
     checkpoint.body = None;
     let (metadata, parent) = (put.metadata.clone(), put.parent.clone());
     Record { checkpoint, metadata, parent, refs, body }
-}
-
-/// What was put, with a hash in place of each value: however it is stored, it is the same.
-fn as_given(put: &PutCheckpoint) -> Record {
-    let number = |payload: &Payload| hash(hash(5, payload.kind().as_bytes()), payload.bytes()) >> 2;
-    let given = |value: &ChannelValue| match value {
-        ChannelValue::Stored(payload) => ValueRef::New(number(payload)),
-        ChannelValue::Empty => ValueRef::Empty,
-    };
-    let refs = put.values.iter().map(|(channel, value)| (Arc::clone(channel), given(value)));
-    let body = put.checkpoint.body.as_ref();
-    let body = body.map_or(BodyRef::None, |body| BodyRef::Stored(ValueRef::New(number(body))));
-    record_of(put, refs.collect(), body)
 }

@@ -25,19 +25,29 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
 
     async fn put_checkpoint(&self, put: PutCheckpoint) -> Result<PutReceipt> {
         let checked = self.limits.check_put(&put).and_then(|()| self.offers_put(&put));
-        let done = async { checked.map(|()| self.put(&put))?.await };
+        let done = async {
+            checked?;
+            // Two futures of moderate size cost less to allocate than a large one.
+            Box::pin(self.put(&put)).await
+        };
         self.store.in_one(done).await.map_err(|error| error.with_op("put_checkpoint"))
     }
 
     async fn put_writes(&self, put: PutWrites) -> Result<WritesReceipt> {
         let checked = self.limits.check_writes(&put).and_then(|()| self.offers_writes(&put));
-        let done = async { checked.map(|()| self.write(&put))?.await };
+        let done = async {
+            checked?;
+            self.write(&put).await
+        };
         self.store.in_one(done).await.map_err(|error| error.with_op("put_writes"))
     }
 
     async fn get_checkpoint(&self, get: GetCheckpoint) -> Result<Option<CheckpointTuple>> {
         let checked = self.limits.check_get(&get).and(offers_consistency(get.consistency));
-        let done = async { checked.map(|()| self.get(&get))?.await };
+        let done = async {
+            checked?;
+            self.get(&get).await
+        };
         self.store.in_one(done).await.map_err(|error| error.with_op("get_checkpoint"))
     }
 
@@ -85,7 +95,10 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
 
     async fn delete_for_runs_opts(&self, delete: DeleteRuns) -> Result<u64> {
         let checked = self.limits.check_runs(&delete).and_then(|()| self.offers_runs(&delete));
-        let done = async { checked.map(|()| self.delete_runs(&delete))?.await };
+        let done = async {
+            checked?;
+            self.delete_runs(&delete).await
+        };
         done.await.map_err(|error| error.with_op("delete_for_runs"))
     }
 
@@ -97,21 +110,30 @@ impl<S: ThreadStore> Checkpointer for Checkpoints<S> {
     ) -> Result<u64> {
         let checked = self.limits.check_copy(from, to, &options);
         let checked = checked.and_then(|()| self.offers_copy(&options));
-        let done = async { checked.map(|()| self.copy(from, to, &options))?.await };
+        let done = async {
+            checked?;
+            self.copy(from, to, &options).await
+        };
         done.await.map_err(|error| error.with_op("copy_thread"))
     }
 
     async fn prune(&self, threads: &[ThreadId], options: PruneOptions) -> Result<PruneReport> {
         let checked = self.limits.check_prune(threads, &options);
         let checked = checked.and_then(|()| self.offers_prune(&options));
-        let done = async { checked.map(|()| self.prune_all(threads, &options))?.await };
+        let done = async {
+            checked?;
+            self.prune_all(threads, &options).await
+        };
         done.await.map_err(|error| error.with_op("prune"))
     }
 
     async fn channel_history(&self, history: HistoryOptions) -> Result<ChannelHistories> {
         let checked = self.limits.check_history(&history);
         let checked = checked.and(offers_consistency(history.consistency));
-        let done = async { checked.map(|()| self.history(&history))?.await };
+        let done = async {
+            checked?;
+            self.history(&history).await
+        };
         done.await.map_err(|error| error.with_op("channel_history"))
     }
 

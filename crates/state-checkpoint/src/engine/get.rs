@@ -33,7 +33,8 @@ impl<S: ThreadStore> Checkpoints<S> {
                 self.cache.keep_latest(&get.thread, &get.namespace, &loaded.id);
             }
             let raw = Raw { namespace: get.namespace.clone(), record, writes: loaded.writes };
-            let built = self.build(&get.thread, loaded.life, vec![raw], true).await?;
+            // Two futures of moderate size cost less to allocate than a large one.
+            let built = Box::pin(self.build(&get.thread, loaded.life, vec![raw], true)).await?;
             if let Some(tuple) = built.and_then(|mut tuples| tuples.pop()) {
                 return Ok(Some(tuple));
             }
@@ -48,9 +49,10 @@ impl<S: ThreadStore> Checkpoints<S> {
             None => self.cache.latest(&get.thread, &get.namespace),
         };
         let life = self.cache.life(&get.thread);
-        let known = life
-            .zip(expected.as_ref())
-            .filter(|(life, id)| self.cache.record(*life, &get.namespace, id).is_some());
+        let known = life.zip(expected.as_ref()).filter(|(life, id)| {
+            let record = self.cache.record(*life, &get.namespace, id);
+            record.is_some_and(|record| self.has_values_of(*life, &record))
+        });
         let load = Load {
             thread: &get.thread,
             namespace: &get.namespace,
@@ -74,6 +76,14 @@ impl<S: ThreadStore> Checkpoints<S> {
             return self.store.load(Load { known: None, ..load }).await;
         }
         Ok(loaded)
+    }
+
+    /// Whether the values that a record names are at hand. Where one is not, everything is sent.
+    fn has_values_of(&self, life: Life, record: &Record) -> bool {
+        record.versions().all(|number| {
+            let version = self.cache.version(life.generation, number);
+            version.is_some_and(|version| version.payload.is_some())
+        })
     }
 
     /// The record of a loaded checkpoint, from what was sent or what is at hand.
@@ -223,6 +233,9 @@ impl<S: ThreadStore> Checkpoints<S> {
         life: Life,
         stored: &[StoredWrite],
     ) -> Result<Option<Vec<PendingWrite>>> {
+        if stored.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
         let stubs: Vec<WriteStub> = stored.iter().map(WriteStub::decode).collect::<Result<_>>()?;
         let mut needed = Needed::default();
         for stub in &stubs {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use state_core::checkpoint::{GetCheckpoint, PutCheckpoint, PutReceipt};
+use state_core::checkpoint::{
+    ChannelValue, CheckpointId, GetCheckpoint, PutCheckpoint, PutReceipt,
+};
 use state_core::{Consistency, Result};
 
 use super::cache::Version;
@@ -10,6 +12,9 @@ use super::draft::{Draft, Parent};
 use super::{Checkpoints, TRIES, too_busy};
 use crate::record::{BodyRef, Record, ValueRef};
 use crate::store::{Appended, Bases, Life, Load, ThreadStore};
+
+/// Smaller values are kept at hand for those who read history.
+const LARGE_BYTES_MIN: usize = 16 << 10;
 
 impl<S: ThreadStore> Checkpoints<S> {
     pub(super) async fn put(&self, put: &PutCheckpoint) -> Result<PutReceipt> {
@@ -23,6 +28,7 @@ impl<S: ThreadStore> Checkpoints<S> {
             match self.store.append(&draft.append).await? {
                 Appended::Put { life, bases } => {
                     self.keep(put, draft, life, bases);
+                    self.supersede(put, parent.as_ref());
                     return Ok(PutReceipt::new(put.reference(), false));
                 }
                 Appended::Existed => return Ok(PutReceipt::new(put.reference(), true)),
@@ -30,6 +36,22 @@ impl<S: ThreadStore> Checkpoints<S> {
             }
         }
         Err(too_busy())
+    }
+
+    /// Lets the large values go that have just been followed by others: who writes goes on from
+    /// the new ones, and of as many threads as there is room for the newest should be at hand.
+    fn supersede(&self, put: &PutCheckpoint, parent: Option<&Parent>) {
+        let Some(Parent { life, record }) = parent else { return };
+        for (channel, value) in &put.values {
+            let is_large = |value: &ChannelValue| {
+                value.payload().is_some_and(|payload| payload.bytes().len() >= LARGE_BYTES_MIN)
+            };
+            if is_large(value)
+                && let Some(ValueRef::Version(old)) = record.refs.get(channel)
+            {
+                self.cache.drop_payload(life.generation, *old);
+            }
+        }
     }
 
     /// The parent, from the cache or the store; `None` where it is not named, or not there.
@@ -40,6 +62,11 @@ impl<S: ThreadStore> Checkpoints<S> {
         {
             return Ok(Some(Parent { life, record }));
         }
+        // Whoever goes on from what it has put has it at hand, and needs no room for this.
+        Box::pin(self.load_parent(put, id)).await
+    }
+
+    async fn load_parent(&self, put: &PutCheckpoint, id: &CheckpointId) -> Result<Option<Parent>> {
         let load = Load {
             thread: &put.thread,
             namespace: &put.namespace,

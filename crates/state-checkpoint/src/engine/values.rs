@@ -139,10 +139,43 @@ impl<S: ThreadStore> Checkpoints<S> {
         Ok(())
     }
 
-    /// Reads how versions are made, and what these are made from, until something is at hand:
-    /// a value, or with `whole` nothing but the beginning of a chain. `None` when the thread has
-    /// another life now.
+    /// How versions are made, and what these are made from, until something is at hand: a value,
+    /// or with `whole` nothing but the beginning of a chain. `None` when the thread has another
+    /// life now.
     pub(super) async fn descriptors(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        numbers: &[u64],
+        whole: bool,
+    ) -> Result<Option<HashMap<u64, Version>>> {
+        match self.descriptors_at_hand(life, numbers, whole) {
+            Some(found) => Ok(Some(found)),
+            // Most calls never get here, and need no room for it.
+            None => Box::pin(self.read_descriptors(thread, life, numbers, whole)).await,
+        }
+    }
+
+    fn descriptors_at_hand(
+        &self,
+        life: Life,
+        numbers: &[u64],
+        whole: bool,
+    ) -> Option<HashMap<u64, Version>> {
+        let mut found = HashMap::with_capacity(2 * numbers.len());
+        for number in numbers {
+            let mut next = Some(*number);
+            while let Some(number) = next.filter(|number| !found.contains_key(number)) {
+                let version = self.cache.version(life.generation, number)?;
+                let base = version.descriptor.base.filter(|_| whole || version.payload.is_none());
+                next = base.map(|base| base.version);
+                found.insert(number, version);
+            }
+        }
+        Some(found)
+    }
+
+    async fn read_descriptors(
         &self,
         thread: &ThreadId,
         life: Life,
@@ -238,6 +271,33 @@ impl<S: ThreadStore> Checkpoints<S> {
     /// # Errors
     /// `Corrupt` where a value is not what was put, or not in its place.
     pub(super) async fn values(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        wanted: &[(u64, Option<u64>)],
+    ) -> Result<Option<HashMap<u64, Payload>>> {
+        match self.values_at_hand(life, wanted) {
+            Some(values) => Ok(Some(values)),
+            // Most calls never get here, and need no room for it.
+            None => Box::pin(self.make_values(thread, life, wanted)).await,
+        }
+    }
+
+    /// Values that were made and checked before.
+    fn values_at_hand(
+        &self,
+        life: Life,
+        wanted: &[(u64, Option<u64>)],
+    ) -> Option<HashMap<u64, Payload>> {
+        let made = wanted.iter().map(|(number, place)| {
+            let version = self.cache.version(life.generation, *number)?;
+            let checked = place.is_none() || version.place == *place;
+            Some((*number, version.payload.filter(|_| checked)?))
+        });
+        made.collect()
+    }
+
+    async fn make_values(
         &self,
         thread: &ThreadId,
         life: Life,

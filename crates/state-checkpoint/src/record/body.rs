@@ -19,16 +19,29 @@ const PARENT_SHIFT: u8 = 1;
 /// Two bits: 0 no body, 1 inside, 2 a version.
 const BODY_SHIFT: u8 = 3;
 
-/// What was put, in a number; what is new stands for itself by its hash.
+/// What stands for the values of a checkpoint.
+#[derive(Debug)]
+pub(crate) struct RefValues<'a> {
+    /// Of channels; by place where there is none.
+    pub(crate) refs: &'a BTreeMap<Arc<str>, ValueRef>,
+    pub(crate) body: &'a BodyRef,
+}
+
+/// What was put, in a number: that record, with other things in place of its values.
 pub(crate) fn digest_of(
     record: &Record,
+    values: &RefValues<'_>,
     thread: &ThreadId,
     namespace: &CheckpointNamespace,
 ) -> u64 {
-    hash(record_place(thread, namespace, &record.checkpoint.id), &encode_body(record))
+    hash(record_place(thread, namespace, &record.checkpoint.id), &encode_with(record, values))
 }
 
 pub(crate) fn encode_body(record: &Record) -> Bytes {
+    encode_with(record, &RefValues { refs: &record.refs, body: &record.body })
+}
+
+fn encode_with(record: &Record, values: &RefValues<'_>) -> Bytes {
     let checkpoint = &record.checkpoint;
     let parent = record.parent.as_ref().map(|parent| (parent, uuid_of(parent.as_str())));
     let parent_kind = match &parent {
@@ -36,7 +49,7 @@ pub(crate) fn encode_body(record: &Record) -> Bytes {
         Some((_, Some(_))) => 1,
         Some((_, None)) => 2,
     };
-    let body_kind = match &record.body {
+    let body_kind = match values.body {
         BodyRef::None => 0,
         BodyRef::Inline(_) => 1,
         BodyRef::Stored(_) => 2,
@@ -54,7 +67,7 @@ pub(crate) fn encode_body(record: &Record) -> Bytes {
     for (channel, version) in &checkpoint.channel_versions {
         writer.text(channel);
         write_version(&mut writer, version);
-        let value = record.refs.get(channel).copied().unwrap_or(ValueRef::ByPlace);
+        let value = values.refs.get(channel).copied().unwrap_or(ValueRef::ByPlace);
         write_ref(&mut writer, value);
     }
     let names = Names::of(checkpoint);
@@ -78,7 +91,7 @@ pub(crate) fn encode_body(record: &Record) -> Bytes {
         }
     }
     metadata::write(&mut writer, &record.metadata);
-    match &record.body {
+    match values.body {
         BodyRef::None => {}
         BodyRef::Inline(payload) => {
             writer.text(payload.kind());

@@ -11,7 +11,7 @@ use super::ask::{
     Ask, TRIES, count, fence_arg, flag, generation_text, random, read_generation, too_busy,
 };
 use super::index::Announced;
-use super::known::{Known, Writer};
+use super::known::{Known, Next, Writer};
 use super::scripts::{APPEND, APPEND_KNOWN, Answer, Word, damaged};
 use crate::client::Wait;
 use crate::keys::{inner, read_inner};
@@ -20,12 +20,36 @@ use crate::scripts::number as number_of;
 impl Inner {
     pub(super) async fn append_checkpoint(&self, append: &Append) -> Result<Appended> {
         let thread = &append.reference.thread;
+        let wait = self.acks(append.acks)?;
+        let run = append.run.as_ref();
+        let run_is_indexed = run
+            .zip(append.basis)
+            .is_none_or(|(run, basis)| self.memory.has_run(basis.generation, run));
+        let before = self.memory.take_known(thread);
+        if run_is_indexed
+            && let Some(known) = &before
+            && let Some(appended) = self.append_known(append, known, wait).await?
+        {
+            return Ok(appended);
+        }
+        // Most puts never get here, and need no room for it.
+        Box::pin(self.append_anywhere(append, before, wait)).await
+    }
+
+    /// Adds a checkpoint to a thread of which nothing need be known, or makes the thread.
+    async fn append_anywhere(
+        &self,
+        append: &Append,
+        before: Option<Known>,
+        wait: Option<Wait>,
+    ) -> Result<Appended> {
+        let thread = &append.reference.thread;
         let mut announced = Announced::default();
         // Who continues from nothing probably makes the thread.
         if append.basis.is_none() && append.parent.is_none() && !self.memory.has_thread(thread) {
             announced = self.announce_new(append).await?;
         }
-        let done = self.try_append(append, &mut announced).await;
+        let done = self.try_append(append, &mut announced, before, wait).await;
         if refused(&done) {
             self.withdraw(thread, append.run.as_ref(), &announced).await;
         }
@@ -44,9 +68,14 @@ impl Inner {
         Ok(announced)
     }
 
-    async fn try_append(&self, append: &Append, announced: &mut Announced) -> Result<Appended> {
+    async fn try_append(
+        &self,
+        append: &Append,
+        announced: &mut Announced,
+        before: Option<Known>,
+        wait: Option<Wait>,
+    ) -> Result<Appended> {
         let thread = &append.reference.thread;
-        let wait = self.acks(append.acks)?;
         let run = append.run.as_ref();
         let mut indexed = None;
         if let (Some(run), Some(basis)) = (run, append.basis) {
@@ -55,12 +84,6 @@ impl Inner {
                 announced.run = true;
             }
             indexed = Some(basis.generation);
-        }
-        let before = self.memory.take_known(thread);
-        if let Some(known) = &before
-            && let Some(appended) = self.append_known(append, known, wait).await?
-        {
-            return Ok(appended);
         }
         for _ in 0..TRIES {
             let args = self.append_args(append, announced.written, indexed)?;
@@ -149,15 +172,17 @@ impl Inner {
             return Ok(None);
         }
         let lifetime = self.lifetime_arg(append.lifetime);
-        let Some(next) = known.next(append, &lifetime, Instant::now()) else { return Ok(None) };
         let keys = self.keys.changed(thread);
-        let ask = Ask::change(&APPEND_KNOWN, keys, next.args).with_wait(wait);
-        if self.ask(ask).await?.word != Word::Ok {
+        let next = known.next(append, &keys, &lifetime, Instant::now());
+        let (Some(next), [history, ..]) = (next, keys.as_slice()) else { return Ok(None) };
+        let Next { command, known, appended } = next;
+        let asked = self.change(&APPEND_KNOWN, history, command, wait);
+        if asked.await?.word != Word::Ok {
             self.memory.was_other(thread);
             return Ok(None);
         }
-        self.memory.was_known(thread, next.known);
-        Ok(Some(next.appended))
+        self.memory.was_known(thread, known);
+        Ok(Some(appended))
     }
 
     async fn appended(

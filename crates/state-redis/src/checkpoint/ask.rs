@@ -60,20 +60,32 @@ impl Ask {
 
 impl Inner {
     /// Runs one script on the node of its first key.
-    pub(super) async fn ask(&self, ask: Ask) -> Result<Answer> {
-        let Ask { script, keys, args, role, mut lane, effect, wait } = ask;
-        let size: usize = args.iter().map(Bytes::len).sum();
-        if size >= self.config.bulk_bytes_min {
-            lane = Lane::Bulk;
-        }
+    pub(super) fn ask(&self, ask: Ask) -> impl Future<Output = Result<Answer>> + Send {
+        let Ask { script, keys, args, role, lane, effect, wait } = ask;
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
-        let mut request = Request::new("checkpoint", target, Body::script(script, &keys, &args))
-            .with_role(role)
-            .with_lane(lane)
-            .with_repeat(repeat)
-            .with_wait(wait)
-            .with_deadline(deadline::current());
+        let request = Request::new("checkpoint", target, Body::script(script, &keys, &args));
+        self.call(request.with_role(role).with_lane(lane).with_repeat(repeat), wait)
+    }
+
+    /// Changes a thread with a script that does no harm twice, whose call is put together already.
+    pub(super) fn change(
+        &self,
+        script: &'static Script,
+        key: &Bytes,
+        command: Command,
+        wait: Option<Wait>,
+    ) -> impl Future<Output = Result<Answer>> + Send {
+        let body = Body::Script(script, command);
+        let request = Request::new("checkpoint", Target::Slot(slot_of(key)), body);
+        self.call(request.with_repeat(Repeat::Safe), wait)
+    }
+
+    async fn call(&self, mut request: Request, wait: Option<Wait>) -> Result<Answer> {
+        if request.body.is_large(self.config.bulk_bytes_min) {
+            request.lane = Lane::Bulk;
+        }
+        request = request.with_wait(wait).with_deadline(deadline::current());
         let answered = self.client.call(&mut request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
         let mut answer = Answer::read(value)?;
@@ -159,8 +171,13 @@ pub(super) fn flag(set: bool) -> Bytes {
     Bytes::from_static(if set { b"1" } else { b"" })
 }
 
-/// A generation as it is stored.
+/// A generation as it is stored, as an argument.
 pub(super) fn generation_text(generation: u64) -> Bytes {
+    Bytes::copy_from_slice(&generation_digits(generation))
+}
+
+/// A generation as it is stored.
+pub(super) fn generation_digits(generation: u64) -> [u8; 16] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let (mut text, mut rest) = ([0; 16], generation);
     for digit in text.iter_mut().rev() {
@@ -171,7 +188,7 @@ pub(super) fn generation_text(generation: u64) -> Bytes {
             .unwrap_or(b'0');
         rest >>= 4;
     }
-    Bytes::copy_from_slice(&text)
+    text
 }
 
 pub(super) fn read_generation(text: &str) -> Result<u64> {

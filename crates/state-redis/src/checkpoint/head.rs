@@ -62,10 +62,11 @@ impl Head {
     }
 
     /// The head as it is stored.
-    pub(super) fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES);
+    pub(super) fn write(&self) -> [u8; HEAD_BYTES] {
+        let mut head = [0; HEAD_BYTES];
+        let mut bytes = head.as_mut_slice();
         bytes.put_u8(VERSION);
-        bytes.put_slice(&super::ask::generation_text(self.generation));
+        bytes.put_slice(&super::ask::generation_digits(self.generation));
         bytes.put_uint_le(self.epoch, WIDE);
         bytes.put_uint_le(self.serial, WIDE);
         bytes.put_u32_le(self.versions);
@@ -81,7 +82,7 @@ impl Head {
         bytes.put_uint_le(self.written_ms, WIDE);
         bytes.put_uint_le(self.lifetime_ms, WIDE);
         bytes.put_u8(u8::from(self.pinned));
-        bytes
+        head
     }
 
     pub(super) fn life(&self) -> Life {

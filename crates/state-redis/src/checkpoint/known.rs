@@ -5,16 +5,19 @@
 //! is the same change as `thread_append.lua` makes; where the head turns out to be another, nothing
 //! is done, and that script does it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use state_checkpoint::{Append, Appended, Bases, TAIL_BYTES_MAX};
 use state_core::checkpoint::{CheckpointId, CheckpointNamespace, Ownership};
 use tokio::time::Instant;
 
-use super::ask::{count, fence_arg, generation_text};
+use super::ask::{fence_arg, generation_digits};
 use super::head::Head;
+use super::scripts::APPEND_KNOWN;
 use super::sweep::BLOCK_ITEMS;
+use crate::command::Command;
 use crate::keys::{inner, latest_field, place};
 
 /// The field that takes small pieces of the end of the log.
@@ -27,6 +30,11 @@ const VERSIONS_MAX: u64 = 2_147_483_647;
 const ROW_PLACES: u32 = 64;
 /// An entry of such a row.
 const ENTRY_BYTES: usize = 12;
+/// What stands in front of a record, and of a description in its block.
+const RECORD_AHEAD_BYTES: usize = 12;
+const DESCRIPTION_AHEAD_BYTES: usize = 9;
+/// Room for what else the script takes: two heads, what is told, and short names.
+const ROOM_BYTES: usize = 320;
 /// The most rows that go on in one script.
 const ROWS_MAX: usize = 12;
 /// Namespaces of a thread whose latest checkpoint is remembered.
@@ -75,16 +83,23 @@ impl Writer {
 /// A change that is known completely.
 #[derive(Debug)]
 pub(super) struct Next {
-    /// What the script takes.
-    pub(super) args: Vec<Bytes>,
+    /// The call of the script.
+    pub(super) command: Command,
     /// What is known afterwards.
     pub(super) known: Known,
     pub(super) appended: Appended,
 }
 
 impl Known {
-    /// The next checkpoint with a lifetime as scripts take it; `None` where a script has to look.
-    pub(super) fn next(&self, append: &Append, lifetime: &[u8], now: Instant) -> Option<Next> {
+    /// The next checkpoint of the thread with these keys, with a lifetime as scripts take it;
+    /// `None` where a script has to look.
+    pub(super) fn next(
+        &self,
+        append: &Append,
+        keys: &[Bytes],
+        lifetime: &[u8],
+        now: Instant,
+    ) -> Option<Next> {
         let before = self.head;
         let writer = self.writer.as_ref()?;
         let reference = &append.reference;
@@ -108,43 +123,55 @@ impl Known {
         let (mut head, mut writer, mut rows) = (before, writer.clone(), Rows::default());
         rows.take_content(&mut head, &mut writer, &append.content.raw)?;
         rows.take_versions(&mut head, append, bases)?;
-        let name = Bytes::from([b"c", place(namespace, id).as_ref()].concat());
-        let row = record(&mut head, append)?;
-        head.bytes += (row.len() + 2 * name.len()) as u64;
+        let place = place(namespace, id);
+        let ahead = ahead_of_record(&mut head, append)?;
+        head.bytes += (ahead.len() + append.record.len() + 2 * (1 + place.len())) as u64;
         let passed = now.saturating_duration_since(writer.at).as_millis();
         let server_ms = writer.server_ms.saturating_add(u64::try_from(passed).ok()?);
         head.written_ms = before.written_ms.max(server_ms);
 
-        let generation = generation_text(before.generation);
-        let generation = std::str::from_utf8(&generation).ok()?;
-        let told = format!("{generation}:{}:p{ends}:", head.serial);
+        let generation = generation_digits(before.generation);
+        let told = format!(":{}:p{ends}:", head.serial);
         // What is checked besides, and when the thread ends.
         let checked = if before.pending > 0 { "w" } else { "" };
-        let checked = format!("{checked}{ends}");
-        let mut args =
-            vec![before.write().into(), told.into(), checked.into(), count(rows.0.len())];
-        args.extend(rows.0.iter().map(|(name, _)| Bytes::copy_from_slice(name.as_bytes())));
-        args.extend(rows.0.into_iter().map(|(_, added)| added.freeze()));
-        let latest = latest_field(namespace);
-        args.extend([head.write().into(), name, row, latest, inner(id.as_str())]);
+        let added: usize = rows.0.iter().map(|(name, added)| name.len() + added.len()).sum();
+        let bytes = added + append.record.len() + 2 * place.len() + ROOM_BYTES;
+        let mut command = APPEND_KNOWN.begin(keys, 9 + 2 * rows.0.len(), bytes);
+        command
+            .arg(before.write().as_slice())
+            .arg([generation.as_slice(), told.as_bytes()])
+            .arg([checked.as_bytes(), ends.as_bytes()])
+            .arg(rows.0.len());
+        for (name, _) in &rows.0 {
+            command.arg(name.as_ref());
+        }
+        for (_, added) in &rows.0 {
+            command.arg(added.as_slice());
+        }
+        command
+            .arg(head.write().as_slice())
+            .arg([b"c", place.as_ref()])
+            .arg([ahead.as_slice(), append.record.as_ref()])
+            .arg(&latest_field(namespace))
+            .arg(&inner(id.as_str()));
         writer.set_latest(namespace, id.clone());
         let known = Self { head, writer: Some(writer) };
-        Some(Next { args, known, appended: Appended::Put { life: before.life(), bases } })
+        Some(Next { command, known, appended: Appended::Put { life: before.life(), bases } })
     }
 }
 
-/// The record of a checkpoint with what stands in front of it, and its place in the head.
-fn record(head: &mut Head, append: &Append) -> Option<Bytes> {
+/// What stands in front of the record of a checkpoint, which takes its place in the head.
+fn ahead_of_record(head: &mut Head, append: &Append) -> Option<[u8; RECORD_AHEAD_BYTES]> {
     let new = append.versions.len();
-    let mut row = BytesMut::with_capacity(append.record.len() + 12);
-    row.put_u32_le(head.versions);
-    row.put_u16_le(u16::try_from(new).ok()?);
+    let mut ahead = [0; RECORD_AHEAD_BYTES];
+    let mut rest = ahead.as_mut_slice();
+    rest.put_u32_le(head.versions);
+    rest.put_u16_le(u16::try_from(new).ok()?);
     head.serial += 1;
-    row.put_uint_le(head.serial, 6);
-    row.put_slice(&append.record);
+    rest.put_uint_le(head.serial, 6);
     head.checkpoints = head.checkpoints.checked_add(1)?;
     head.versions += u32::try_from(new).ok()?;
-    Some(row.freeze())
+    Some(ahead)
 }
 
 /// Whether the writer may put, as far as that is known.
@@ -177,13 +204,14 @@ fn ends(head: &Head, lifetime: &[u8]) -> Option<String> {
 
 /// Rows that go on, each with what is added to it.
 #[derive(Debug, Default)]
-struct Rows(Vec<(String, BytesMut)>);
+struct Rows(Vec<(Cow<'static, str>, Vec<u8>)>);
 
 impl Rows {
-    fn add(&mut self, name: String, added: &[u8]) {
+    fn add(&mut self, name: impl Into<Cow<'static, str>>, added: &[u8]) {
+        let name = name.into();
         match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, row)) => row.put_slice(added),
-            None => self.0.push((name, BytesMut::from(added))),
+            Some((_, row)) => row.extend_from_slice(added),
+            None => self.0.push((name, added.to_vec())),
         }
     }
 
@@ -201,7 +229,7 @@ impl Rows {
         head.bytes += if writer.recent.is_none() { RECENT.len() as u64 } else { 0 };
         head.tail_bytes = u16::try_from(tail).ok()?;
         writer.recent = Some(recent);
-        self.add(RECENT.to_owned(), raw);
+        self.add(RECENT, raw);
         Some(())
     }
 
@@ -226,12 +254,13 @@ impl Rows {
 }
 
 /// The new descriptions, as they go into their block; `None` where they do not fit into one.
-fn descriptions(append: &Append, bases: Bases) -> Option<BytesMut> {
+fn descriptions(append: &Append, bases: Bases) -> Option<Vec<u8>> {
     let count = append.versions.len() as u64;
     if bases.version % BLOCK_ITEMS + count > BLOCK_ITEMS || bases.version + count >= VERSIONS_MAX {
         return None;
     }
-    let mut row = BytesMut::new();
+    let bytes = append.versions.iter().map(|(_, body)| DESCRIPTION_AHEAD_BYTES + body.len()).sum();
+    let mut row = Vec::with_capacity(bytes);
     for (_, body) in &append.versions {
         row.put_u32_le(u32::try_from(bases.segment).ok()?);
         row.put_u16_le(u16::try_from(bases.offset).ok()?);

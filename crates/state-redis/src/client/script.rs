@@ -26,14 +26,23 @@ impl Script {
 
     /// The command that calls it on a server that knows it.
     pub(crate) fn call(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
+        let mut command = self.begin(keys, args.len(), args.iter().map(Bytes::len).sum());
+        for arg in args {
+            command.arg(arg);
+        }
+        command
+    }
+
+    /// The beginning of that command, with room for so many arguments of so many bytes in all.
+    pub(crate) fn begin(&self, keys: &[Bytes], args: usize, bytes: usize) -> Command {
         let digest =
             self.digest.get_or_init(|| redis::Script::new(self.code).get_hash().to_owned());
-        let size = keys.iter().chain(args).map(Bytes::len).sum::<usize>();
-        let parts = keys.len() + args.len();
-        let mut command = Command::with_capacity("EVALSHA", 2 + parts, size + digest.len() + 4);
+        let size = keys.iter().map(Bytes::len).sum::<usize>() + bytes;
+        let parts = 2 + keys.len() + args;
+        let mut command = Command::with_capacity("EVALSHA", parts, size + digest.len() + 4);
         command.arg(digest.as_str()).arg(keys.len());
-        for part in keys.iter().chain(args) {
-            command.arg(part);
+        for key in keys {
+            command.arg(key);
         }
         command
     }
