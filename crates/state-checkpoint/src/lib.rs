@@ -43,7 +43,7 @@ pub use thread::MessagePackFields;
 pub use thread::{Fields, JsonFields, Saved, StateFormat, Thread, Threads};
 
 pub use store::{
-    Append, AppendWrites, Appended, Bases, Content, CopyRecords, CopyThread, Found, Keep, Life,
-    Load, Loaded, NewWrite, PagePosition, Part, ReadPage, RecordPage, Remove, Removed,
+    Along, Append, AppendWrites, Appended, Bases, Content, CopyRecords, CopyThread, Found, Keep,
+    Life, Load, Loaded, NewWrite, PagePosition, Part, ReadPage, RecordPage, Remove, Removed,
     StoredRecord, StoredWrite, ThreadStore, Values, Want, WritesAppended, WritesPage,
 };

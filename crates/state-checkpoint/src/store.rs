@@ -25,8 +25,9 @@ use state_core::{Acks, BackendInfo, BoxStream, Page, Result};
 
 pub use parts::{Bases, Content, Found, Part, StoredRecord, StoredWrite};
 pub use requests::{
-    Append, AppendWrites, Appended, CopyRecords, CopyThread, Keep, Life, Load, Loaded, NewWrite,
-    PagePosition, ReadPage, RecordPage, Remove, Removed, Values, Want, WritesAppended, WritesPage,
+    Along, Append, AppendWrites, Appended, CopyRecords, CopyThread, Keep, Life, Load, Loaded,
+    NewWrite, PagePosition, ReadPage, RecordPage, Remove, Removed, Values, Want, WritesAppended,
+    WritesPage,
 };
 
 /// A store of threads, each a set of rows that changes in one atomic step.

@@ -120,7 +120,9 @@ pub(super) fn checkpoints(stage: &Stage) -> Result<(), Failed> {
             let metadata = Metadata::new().with("run_id", "run");
             threads.put_checkpoint(PutCheckpoint::new(thread, checkpoint).with_metadata(metadata))
         };
+        // So that the server knows the scripts.
         put("before").await?;
+        threads.list_threads(ListThreads::new()).await?;
         stage.set(Fault::Delay(EACH_WAY));
         let mut failed = Vec::new();
         for call in ["put", "list_threads"] {

@@ -11,7 +11,7 @@ use super::Checkpoints;
 use super::get::Raw;
 use crate::record::Record;
 use crate::store::{
-    Found, Life, Load, PagePosition, ReadPage, StoredRecord, StoredWrite, ThreadStore,
+    Along, Found, Life, Load, PagePosition, ReadPage, StoredRecord, StoredWrite, ThreadStore,
 };
 
 /// Records of the first page: most who follow parents need few.
@@ -94,7 +94,7 @@ impl<'a, S: ThreadStore> Ancestors<'a, S> {
                 position: PagePosition::Below(child.clone()),
                 limit: self.page,
                 writes: self.whole,
-                values: self.whole,
+                along: if self.whole { Along::Everything } else { Along::Nothing },
                 hidden,
                 consistency: self.consistency,
             };

@@ -79,7 +79,7 @@ impl<S: ThreadStore> Checkpoints<S> {
     }
 
     /// Whether the values that a record names are at hand. Where one is not, everything is sent.
-    fn has_values_of(&self, life: Life, record: &Record) -> bool {
+    pub(super) fn has_values_of(&self, life: Life, record: &Record) -> bool {
         record.versions().all(|number| {
             let version = self.cache.version(life.generation, number);
             version.is_some_and(|version| version.payload.is_some())

@@ -9,7 +9,7 @@ use super::get::Raw;
 use super::{Checkpoints, TRIES, too_busy};
 use crate::digest::hash;
 use crate::record::Record;
-use crate::store::{Life, PagePosition, ReadPage, ThreadStore};
+use crate::store::{Along, Life, PagePosition, ReadPage, ThreadStore};
 use crate::token;
 use crate::wire::{Reader, Writer};
 
@@ -105,8 +105,7 @@ impl<S: ThreadStore> Checkpoints<S> {
                 position: position.clone(),
                 limit: limit.min(READ_AT_ONCE),
                 writes: list.values,
-                // Who knows the thread asks for what is missing.
-                values: list.values && !filtered && self.cache.life(thread).is_none(),
+                along: self.along(list, thread, &position, limit.min(READ_AT_ONCE)),
                 hidden: false,
                 consistency: list.consistency,
             };
@@ -139,6 +138,59 @@ impl<S: ThreadStore> Checkpoints<S> {
             }
         }
         Err(too_busy())
+    }
+
+    /// What is to be sent along with a page, so that nothing has to be asked for behind it: what is
+    /// at hand is not sent again, as long as all of it is.
+    fn along(
+        &self,
+        list: &ListCheckpoints,
+        thread: &ThreadId,
+        position: &PagePosition,
+        limit: usize,
+    ) -> Along {
+        // Of what is filtered most may not be wanted.
+        if !list.values || !list.filter.is_empty() {
+            return Along::Nothing;
+        }
+        let at_hand = list.id.is_none()
+            && self.cache.life(thread).is_some_and(|life| {
+                self.has_page(thread, life, list.namespace.as_ref(), position, limit)
+            });
+        if at_hand { Along::Writes } else { Along::Everything }
+    }
+
+    /// Whether so many checkpoints from there on seem to be at hand, each the parent of the one
+    /// before it.
+    fn has_page(
+        &self,
+        thread: &ThreadId,
+        life: Life,
+        namespace: Option<&CheckpointNamespace>,
+        position: &PagePosition,
+        limit: usize,
+    ) -> bool {
+        let root = CheckpointNamespace::root();
+        let namespace = namespace.unwrap_or(&root);
+        let (first, mut skips) = match position {
+            PagePosition::Newest => (self.cache.latest(thread, namespace), false),
+            PagePosition::After(id, _) => (Some(id.clone()), true),
+            PagePosition::Below(_) => (None, false),
+        };
+        let Some(first) = first else { return false };
+        let (mut next, mut left) = (Some(first), limit);
+        while let Some(id) = next.take().filter(|_| left > 0) {
+            let Some(record) = self.cache.record(life, namespace, &id) else { return false };
+            if !skips {
+                if !self.has_values_of(life, &record) {
+                    return false;
+                }
+                left -= 1;
+            }
+            skips = false;
+            next.clone_from(&record.parent);
+        }
+        true
     }
 
     async fn build_all(

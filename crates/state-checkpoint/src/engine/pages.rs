@@ -10,7 +10,7 @@ use super::Checkpoints;
 use super::get::Raw;
 use crate::digest::version_place;
 use crate::record::{Record, ValueRef};
-use crate::store::{Found, Life, PagePosition, ReadPage, ThreadStore, Want};
+use crate::store::{Along, Found, Life, PagePosition, ReadPage, ThreadStore, Want};
 
 /// Records read at once.
 const PAGE_RECORDS: usize = 1_000;
@@ -64,7 +64,7 @@ impl<'a, S: ThreadStore> Pages<'a, S> {
             position,
             limit: PAGE_RECORDS,
             writes: self.writes,
-            values: false,
+            along: Along::Nothing,
             hidden,
             consistency: Consistency::Strong,
         };

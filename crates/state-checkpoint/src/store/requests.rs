@@ -194,6 +194,18 @@ pub enum PagePosition {
     After(CheckpointId, CheckpointNamespace),
 }
 
+/// What may be sent along with records, where a store can.
+#[expect(clippy::exhaustive_enums, reason = "the engine makes it and stores read it")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Along {
+    /// Nothing.
+    Nothing,
+    /// What their writes are made from.
+    Writes,
+    /// What their new values and their writes are made from.
+    Everything,
+}
+
 /// Which records are read.
 #[expect(clippy::exhaustive_structs, reason = "the engine makes it and stores read it")]
 #[derive(Clone, Debug)]
@@ -210,8 +222,8 @@ pub struct ReadPage<'a> {
     pub limit: usize,
     /// Whether their writes are read.
     pub writes: bool,
-    /// Whether what their new values and writes are made from may be sent along.
-    pub values: bool,
+    /// What of their new values and writes may be sent along.
+    pub along: Along,
     /// Whether the records that are out of sight are read, instead of the others.
     pub hidden: bool,
     /// How fresh the answer must be.

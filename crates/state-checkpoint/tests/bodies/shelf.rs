@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use state_checkpoint::{
-    Append, AppendWrites, Appended, Bases, CopyThread, Found, Keep, Life, Load, Loaded,
+    Along, Append, AppendWrites, Appended, Bases, CopyThread, Found, Keep, Life, Load, Loaded,
     PagePosition, Part, ReadPage, RecordPage, Remove, Removed, StoredRecord, StoredWrite,
     ThreadStore, Values, Want, WritesAppended, WritesPage, raw_segment,
 };
@@ -127,7 +127,7 @@ impl ThreadStore for Shelf {
     }
 
     async fn page(&self, page: ReadPage<'_>) -> Result<Option<RecordPage>> {
-        let values = if page.values { self.all() } else { Values::default() };
+        let values = if page.along == Along::Everything { self.all() } else { Values::default() };
         let rows = self.0.lock();
         let first = page.position == PagePosition::Newest && !page.hidden;
         let record = rows.record.clone().filter(|_| first);

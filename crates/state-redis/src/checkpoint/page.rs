@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use redis::Value;
-use state_checkpoint::{Life, PagePosition, ReadPage, RecordPage, StoredRecord, Values};
+use state_checkpoint::{Along, Life, PagePosition, ReadPage, RecordPage, StoredRecord, Values};
 use state_core::Result;
 
 use super::Inner;
@@ -34,7 +34,11 @@ impl Inner {
             after,
             count(page.limit),
             flag(page.writes),
-            flag(page.values),
+            Bytes::from_static(match page.along {
+                Along::Nothing => b"",
+                Along::Writes => b"w",
+                Along::Everything => b"1",
+            }),
         ];
         let ask = Ask::read(&PAGE, self.keys_of(page.thread), args);
         let ask = ask.with_role(role(page.consistency)?).in_bulk();

@@ -3,7 +3,7 @@
 -- ARGV: 1 'c' for records in sight, 'k' for those out of it, 2 whether one namespace is read alone ('1'), 3 that namespace,
 --       4 the only id, or '', 5 where to begin: 'n'ewest, 'b'elow an id, or 'a'fter a checkpoint, 6 that id, 7 its namespace,
 --       8 most records, 9 whether writes are read ('1'),
---       10 whether what values and writes are made from is sent along ('1').
+--       10 whether what values and writes are made from is sent along ('1'), or writes alone ('w').
 -- Returns: {'ok', generation, epoch, serial, where it goes on or '', descriptions, segments, {id and namespace, record, writes} per record} |
 --          {'absent'} | {'corrupt'} | {'later'}.
 -- Atomic: the whole script, which looks at 1,000 records at most.
@@ -87,10 +87,8 @@ for _, place in ipairs(places) do
   for _, write in ipairs(writes) do bytes = bytes + #write end
   reply[#reply + 1] = {place, row, writes}
   before = place
-  if ARGV[10] == '1' then
-    if not send_record(head, row, true) then return {'corrupt'} end
-    send_writes(head, writes, place, 0)
-  end
+  if ARGV[10] == '1' and not send_record(head, row, true) then return {'corrupt'} end
+  if ARGV[10] ~= '' then send_writes(head, writes, place, 0) end
 end
 reply[6], reply[7] = sent.versions, sent.segments
 return reply
