@@ -193,6 +193,10 @@ fn lost(what: &'static str) -> Error {
 
 #[async_trait]
 impl ThreadStore for BackendThreads {
+    fn in_one<T>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+        call
+    }
+
     fn info(&self) -> BackendInfo {
         self.backend.info()
     }

@@ -59,10 +59,7 @@ pub trait ThreadStore: Debug + Send + Sync + 'static {
     /// store has deadlines. Others have the time of a call anew with each step.
     fn in_one<T>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send
     where
-        Self: Sized,
-    {
-        call
-    }
+        Self: Sized;
 
     /// Reads one checkpoint with its writes; `None` when it, or the thread, is absent.
     async fn load(&self, load: Load<'_>) -> Result<Option<Loaded>>;

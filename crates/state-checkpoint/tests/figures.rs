@@ -135,8 +135,8 @@ async fn the_file_follows_what_changed() {
         println!("file: {turns} turns of 1 KB: {size} bytes for {} of text", list.len());
         sizes.push(size);
     }
-    // As whole copies, 400 turns would be 80 MB and four times as much as 200.
-    assert!(sizes[2] < 3_000_000, "{sizes:?}");
-    let grown = |at: usize| sizes[at].saturating_sub(sizes[0]);
-    assert!(grown(2) <= 3 * grown(1).max(500_000), "{sizes:?}");
+    // As whole copies, 400 turns would be 80 MB and four times as much as 200. A file that takes less
+    // than 256 KiB is never made small, and may be longer than one that takes more.
+    assert!(sizes[1] < 450_000, "{sizes:?}");
+    assert!(sizes[2] < 2 * sizes[1] + 100_000, "{sizes:?}");
 }

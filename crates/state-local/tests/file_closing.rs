@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
-use state_core::{Key, Namespace, Result, SnapshotOptions, StateBackend, StateBackendExt};
+use state_core::{
+    ErrorKind, Key, Namespace, Result, SnapshotOptions, StateBackend, StateBackendExt,
+};
 use state_local::{FileStore, FileStoreBuilder, Storage};
 
 /// Places at which a store grows, and entries of each.
@@ -150,13 +152,61 @@ async fn a_file_that_is_small_is_left_alone_until_it_has_grown_by_a_quarter() ->
 }
 
 #[tokio::test]
-async fn a_file_over_the_limit_is_left_alone() -> Result<()> {
+async fn a_file_that_was_made_small_by_hand_is_not_written_again() -> Result<()> {
     let storage = Arc::new(Counting::default());
-    let store = open(&FileStore::builder().compact_bytes_max(300 << 10), &storage).await?;
+    let store = open(&FileStore::builder(), &storage).await?;
     grow(&store, 0..ENTRIES).await?;
+    assert!(store.compact().await?);
     storage.written();
     store.close().await?;
     assert!(storage.written() < storage.length() / 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_of_which_little_is_left_shrinks() -> Result<()> {
+    let storage = Arc::new(Counting::default());
+    let store = open(&FileStore::builder(), &storage).await?;
+    grow(&store, 0..ENTRIES).await?;
+    store.close().await?;
+    let full = storage.length();
+    let store = open(&FileStore::builder(), &storage).await?;
+    store.open(Namespace::default())?.clear().await?;
+    store.close().await?;
+    assert!(storage.length() * 3 < full, "{} of {full}", storage.length());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_left_as_it_is() -> Result<()> {
+    let builder = FileStore::builder().verify_bytes_max(0);
+    let storage = Arc::new(Counting::default());
+    let store = open(&builder, &storage).await?;
+    grow(&store, 0..ENTRIES).await?;
+    store.close().await?;
+    let store = open(&builder, &storage).await?;
+    grow(&store, ENTRIES..2 * ENTRIES).await?;
+    // In the middle of a value, which is on the disk already.
+    let needle = value(7, 7);
+    let at = storage.bytes.lock().windows(BYTES).rposition(|bytes| bytes == needle).unwrap();
+    *storage.bytes.lock().get_mut(at + 5).unwrap() ^= 1;
+    storage.written();
+    store.close().await?;
+    assert!(storage.written() < storage.length() / 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_over_the_limit_is_left_alone() -> Result<()> {
+    // Less than a third of the file, and less than what is in use.
+    for limit in [300 << 10, 800 << 10] {
+        let storage = Arc::new(Counting::default());
+        let store = open(&FileStore::builder().compact_bytes_max(limit), &storage).await?;
+        grow(&store, 0..ENTRIES).await?;
+        storage.written();
+        store.close().await?;
+        assert!(storage.written() < storage.length() / 4, "{limit}");
+    }
     Ok(())
 }
 
@@ -168,6 +218,10 @@ async fn a_file_that_is_being_read_is_left_alone() -> Result<()> {
     let backend = store.open(Namespace::default())?;
     let mut snapshot = backend.snapshot_opts(SnapshotOptions::default()).await?;
     assert!(snapshot.try_next().await?.is_some());
+    // It reads what was committed then, and not what was committed last.
+    backend.put("later", "value").await?;
+    assert_eq!(store.compact().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    backend.delete("later").await?;
     storage.written();
     store.close().await?;
     assert!(storage.written() < storage.length() / 4);

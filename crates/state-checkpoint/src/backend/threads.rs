@@ -2,7 +2,7 @@
 //! one row for each thread, which is found without knowing when the thread was made.
 
 use state_core::checkpoint::{ListThreads, ThreadId, ThreadSummary};
-use state_core::{Error, GetOptions, Key, ListOptions, Page, Result, Scope};
+use state_core::{Error, ErrorKind, GetOptions, Key, ListOptions, Page, Result, Scope};
 
 use super::rows::{self, Head};
 use super::{BackendThreads, keys, short_answer};
@@ -39,7 +39,15 @@ impl BackendThreads {
         }
         let mut items = Vec::with_capacity(threads.len());
         for ((thread, key), entry) in threads.into_iter().zip(&heads).zip(entries) {
-            let Some(entry) = entry? else {
+            let entry = match entry {
+                // The row itself is damaged.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    items.push(ThreadSummary::of_unreadable(thread, error.kind()));
+                    continue;
+                }
+                entry => entry?,
+            };
+            let Some(entry) = entry else {
                 self.clean(&thread).await?;
                 continue;
             };
@@ -47,7 +55,7 @@ impl BackendThreads {
             let head = match head {
                 Ok(head) => head,
                 Err(error) => {
-                    items.push(ThreadSummary::of_unreadable(thread, error)?);
+                    items.push(ThreadSummary::of_unreadable(thread, error.kind()));
                     continue;
                 }
             };

@@ -154,9 +154,11 @@ impl Cache {
         self.put(Key::Version(generation, number), Item::Version(version), ops + value);
     }
 
-    /// Keeps how a version is made, and not its value.
-    pub(super) fn drop_payload(&self, generation: u64, number: u64) {
-        if let Some(mut version) = self.version(generation, number) {
+    /// Keeps how a version is made, and not its value if that has so many bytes.
+    pub(super) fn drop_large(&self, generation: u64, number: u64, bytes_min: usize) {
+        if let Some(mut version) = self.version(generation, number)
+            && version.payload.as_ref().is_some_and(|value| value.bytes().len() >= bytes_min)
+        {
             (version.payload, version.place) = (None, None);
             self.keep_version(generation, number, version);
         }
@@ -199,6 +201,29 @@ mod tests {
             let kept = kept.count();
             assert!(kept > fits / 2 && kept <= fits, "{kept} of {fits}");
         }
+    }
+
+    #[test]
+    fn large_values_go_and_how_they_are_made_stays() {
+        let cache = Cache::new(1 << 20);
+        let keep = |number: u64, bytes: usize| {
+            let descriptor = Arc::new(Descriptor {
+                kind: Arc::from("json"),
+                check: 0,
+                base: None,
+                script: crate::script::Script::default(),
+            });
+            let payload = Some(Payload::new("json", vec![b'x'; bytes]));
+            cache.keep_version(1, number, Version { descriptor, payload, place: Some(7) });
+        };
+        keep(0, 1_000);
+        keep(1, 999);
+        for number in [0, 1, 2] {
+            cache.drop_large(1, number, 1_000);
+        }
+        let kept = |number| cache.version(1, number).map(|version| version.payload.is_some());
+        assert_eq!([kept(0), kept(1), kept(2)], [Some(false), Some(true), None]);
+        assert_eq!(cache.version(1, 0).and_then(|version| version.place), None);
     }
 
     #[test]

@@ -47,13 +47,13 @@ pub(super) struct Draft {
 
 /// A value that is put.
 #[derive(Clone, Copy, Debug)]
-struct New<'a> {
+struct GivenValue<'a> {
     payload: &'a Payload,
     place: u64,
     hash: u64,
 }
 
-impl<'a> New<'a> {
+impl<'a> GivenValue<'a> {
     fn of(payload: &'a Payload, place: u64) -> Self {
         Self { payload, place, hash: value_hash(place, payload.kind(), payload.bytes()) }
     }
@@ -66,12 +66,12 @@ impl<'a> New<'a> {
 
 /// What stands for the values of a put: for each its hash.
 #[derive(Debug)]
-struct Given {
+struct GivenValues {
     refs: BTreeMap<Arc<str>, ValueRef>,
     body: BodyRef,
 }
 
-impl Default for Given {
+impl Default for GivenValues {
     fn default() -> Self {
         Self { refs: BTreeMap::new(), body: BodyRef::None }
     }
@@ -95,7 +95,7 @@ impl<S: ThreadStore> Checkpoints<S> {
     ) -> Result<Option<Draft>> {
         let mut parts = Parts::default();
         let mut refs = BTreeMap::new();
-        let mut given = Given::default();
+        let mut given = GivenValues::default();
         for (channel, version) in &put.checkpoint.channel_versions {
             let place = version_place(&put.namespace, channel, version);
             let old = parent.and_then(|parent| parent.record.refs.get(channel)).copied();
@@ -106,35 +106,37 @@ impl<S: ThreadStore> Checkpoints<S> {
                     ValueRef::Empty
                 }
                 Some(ChannelValue::Stored(payload)) => {
-                    let new = New::of(payload, place);
-                    given.refs.insert(Arc::clone(channel), new.as_given());
+                    let value = GivenValue::of(payload, place);
+                    given.refs.insert(Arc::clone(channel), value.as_given());
                     let base = old.zip(parent);
-                    let Some(new) = self.add(put, &mut parts, new, true, base).await? else {
+                    let Some(added) = self.add(put, &mut parts, value, true, base).await? else {
                         return Ok(None);
                     };
-                    new
+                    added
                 }
                 None => unchanged(put, parent, channel),
             };
             refs.insert(Arc::clone(channel), value);
         }
-        let new = put.checkpoint.body.as_ref().map(|body| {
-            let new = New::of(body, body_place(&put.namespace, &put.checkpoint.id));
-            given.body = BodyRef::Stored(new.as_given());
-            new
+        let value = put.checkpoint.body.as_ref().map(|body| {
+            let value = GivenValue::of(body, body_place(&put.namespace, &put.checkpoint.id));
+            given.body = BodyRef::Stored(value.as_given());
+            value
         });
-        let body = match new {
+        let body = match value {
             None => BodyRef::None,
-            Some(New { payload: body, .. }) if body.bytes().len() <= INLINE_BODY_BYTES_MAX => {
+            Some(GivenValue { payload: body, .. })
+                if body.bytes().len() <= INLINE_BODY_BYTES_MAX =>
+            {
                 BodyRef::Inline(body.clone())
             }
-            Some(new) => {
+            Some(value) => {
                 let base = parent.and_then(|parent| match parent.record.body {
                     BodyRef::Stored(value) => Some((value, parent)),
                     BodyRef::None | BodyRef::Inline(_) => None,
                 });
-                match self.add(put, &mut parts, new, false, base).await? {
-                    Some(new) => BodyRef::Stored(new),
+                match self.add(put, &mut parts, value, false, base).await? {
+                    Some(added) => BodyRef::Stored(added),
                     None => return Ok(None),
                 }
             }
@@ -149,11 +151,11 @@ impl<S: ThreadStore> Checkpoints<S> {
         &self,
         put: &PutCheckpoint,
         parts: &mut Parts,
-        new: New<'_>,
+        value: GivenValue<'_>,
         indexed: bool,
         base: Option<(ValueRef, &Parent)>,
     ) -> Result<Option<ValueRef>> {
-        let New { payload, place, hash } = new;
+        let GivenValue { payload, place, hash } = value;
         let mut made = None;
         if payload.bytes().len() > WHOLE_BYTES_MAX
             && let Some((ValueRef::Version(old), parent)) = base
@@ -211,7 +213,7 @@ impl<S: ThreadStore> Checkpoints<S> {
         put: &PutCheckpoint,
         parent: Option<&Parent>,
         record: &Record,
-        given: &Given,
+        given: &GivenValues,
         parts: &mut Parts,
     ) -> Result<Append> {
         let values = RefValues { refs: &given.refs, body: &given.body };

@@ -153,10 +153,13 @@ impl<S: ThreadStore> Checkpoints<S> {
         if !list.values || !list.filter.is_empty() {
             return Along::Nothing;
         }
-        let at_hand = list.id.is_none()
-            && self.cache.life(thread).is_some_and(|life| {
-                self.has_page(thread, life, list.namespace.as_ref(), position, limit)
-            });
+        let at_hand = self.cache.life(thread).is_some_and(|life| {
+            let namespace = list.namespace.as_ref();
+            match &list.id {
+                Some(id) => self.has_from(life, namespace, id, false, 1),
+                None => self.has_page(thread, life, namespace, position, limit),
+            }
+        });
         if at_hand { Along::Writes } else { Along::Everything }
     }
 
@@ -170,15 +173,32 @@ impl<S: ThreadStore> Checkpoints<S> {
         position: &PagePosition,
         limit: usize,
     ) -> bool {
+        match position {
+            PagePosition::Newest => {
+                let root = CheckpointNamespace::root();
+                let latest = self.cache.latest(thread, namespace.unwrap_or(&root));
+                latest.is_some_and(|latest| self.has_from(life, namespace, &latest, false, limit))
+            }
+            // Most are asked for below the one that was met last.
+            PagePosition::After(id, _) | PagePosition::Below(id) => {
+                self.has_from(life, namespace, id, true, limit)
+            }
+        }
+    }
+
+    /// The same from one checkpoint on, or from its parent on if that is skipped; without a
+    /// namespace in the root, where most are.
+    fn has_from(
+        &self,
+        life: Life,
+        namespace: Option<&CheckpointNamespace>,
+        first: &CheckpointId,
+        mut skips: bool,
+        limit: usize,
+    ) -> bool {
         let root = CheckpointNamespace::root();
         let namespace = namespace.unwrap_or(&root);
-        let (first, mut skips) = match position {
-            PagePosition::Newest => (self.cache.latest(thread, namespace), false),
-            PagePosition::After(id, _) => (Some(id.clone()), true),
-            PagePosition::Below(_) => (None, false),
-        };
-        let Some(first) = first else { return false };
-        let (mut next, mut left) = (Some(first), limit);
+        let (mut next, mut left) = (Some(first.clone()), limit);
         while let Some(id) = next.take().filter(|_| left > 0) {
             let Some(record) = self.cache.record(life, namespace, &id) else { return false };
             if !skips {

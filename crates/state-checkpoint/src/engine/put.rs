@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use state_core::checkpoint::{
-    ChannelValue, CheckpointId, GetCheckpoint, PutCheckpoint, PutReceipt,
-};
+use state_core::checkpoint::{CheckpointId, GetCheckpoint, PutCheckpoint, PutReceipt};
 use state_core::{Consistency, Result};
 
 use super::cache::Version;
@@ -42,14 +40,14 @@ impl<S: ThreadStore> Checkpoints<S> {
     /// the new ones, and of as many threads as there is room for the newest should be at hand.
     fn supersede(&self, put: &PutCheckpoint, parent: Option<&Parent>) {
         let Some(Parent { life, record }) = parent else { return };
-        for (channel, value) in &put.values {
-            let is_large = |value: &ChannelValue| {
-                value.payload().is_some_and(|payload| payload.bytes().len() >= LARGE_BYTES_MIN)
-            };
-            if is_large(value)
-                && let Some(ValueRef::Version(old)) = record.refs.get(channel)
-            {
-                self.cache.drop_payload(life.generation, *old);
+        let channels = put.values.keys().filter_map(|channel| record.refs.get(channel));
+        let body = match &record.body {
+            BodyRef::Stored(body) => Some(body),
+            BodyRef::None | BodyRef::Inline(_) => None,
+        };
+        for value in channels.chain(body) {
+            if let ValueRef::Version(old) = value {
+                self.cache.drop_large(life.generation, *old, LARGE_BYTES_MIN);
             }
         }
     }

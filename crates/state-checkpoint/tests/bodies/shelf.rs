@@ -72,6 +72,10 @@ fn at<T: Clone>(items: &[T], number: u64) -> Option<(u64, T)> {
 
 #[async_trait]
 impl ThreadStore for Shelf {
+    fn in_one<T>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+        call
+    }
+
     fn info(&self) -> BackendInfo {
         BackendInfo::new("shelf", Namespace::default())
     }

@@ -48,6 +48,15 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Line<'a> {
     thread: &'a str,
+    /// Why nothing else is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
+    #[serde(flatten)]
+    known: Option<Known>,
+}
+
+#[derive(Serialize)]
+struct Known {
     checkpoints: u64,
     stored_bytes: u64,
     last_write: String,
@@ -55,9 +64,6 @@ struct Line<'a> {
     #[serde(flatten)]
     expires: JsonExpires,
     pinned: bool,
-    /// Why nothing else is known of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unreadable: Option<String>,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answer, Failure> {
@@ -123,16 +129,16 @@ fn show(rows: &[ThreadSummary], context: &Context) -> Result<(), Failure> {
     let output = &context.output;
     if output.json {
         return rows.iter().try_for_each(|summary| {
-            output.json(&Line {
-                thread: summary.thread.as_str(),
+            let known = summary.unreadable.is_none().then(|| Known {
                 checkpoints: summary.checkpoints,
                 stored_bytes: summary.bytes,
                 last_write: duration::show_timestamp(summary.last_write),
                 last_write_unix_ms: summary.last_write.unix_ms(),
                 expires: JsonExpires::new(summary.expires),
                 pinned: summary.pinned,
-                unreadable: summary.unreadable.map(|kind| kind.to_string()),
-            })
+            });
+            let unreadable = summary.unreadable.map(|kind| kind.to_string());
+            output.json(&Line { thread: summary.thread.as_str(), unreadable, known })
         });
     }
     if rows.is_empty() {

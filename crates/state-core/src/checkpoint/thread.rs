@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CheckpointNamespace, Ownership, ThreadId};
 use crate::options::with_methods;
-use crate::{Acks, Error, ErrorKind, Expires, Result, Timestamp};
+use crate::{Acks, ErrorKind, Expires, Timestamp};
 
 /// What a call does to the lifetime of a thread. A thread expires as a whole, never in part.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -39,8 +39,8 @@ pub struct ThreadSummary {
     pub expires: Expires,
     /// Whether it was pinned.
     pub pinned: bool,
-    /// Why nothing but its name is known: `Corrupt`, or `Unsupported` for a thread that a later
-    /// version has written. The other threads are listed all the same; a call on this one has the
+    /// Why nothing but its name is known, and all else here says nothing: `Corrupt`, or
+    /// `Unsupported` for a thread that a later version has written. The other threads are listed all the same; a call on this one has the
     /// whole error.
     pub unreadable: Option<ErrorKind>,
 }
@@ -59,18 +59,11 @@ impl ThreadSummary {
         }
     }
 
-    /// A thread that is there and cannot be read.
-    ///
-    /// # Errors
-    /// An error that is not about the thread alone comes back.
-    pub fn of_unreadable(thread: ThreadId, error: Error) -> Result<Self> {
-        match error.kind() {
-            kind @ (ErrorKind::Corrupt | ErrorKind::Unsupported) => {
-                let unreadable = Some(kind);
-                Ok(Self { unreadable, ..Self::new(thread, Timestamp::from_unix_ms(0)) })
-            }
-            _ => Err(error),
-        }
+    /// A thread that is there and cannot be read, for this reason.
+    pub const fn of_unreadable(thread: ThreadId, reason: ErrorKind) -> Self {
+        let mut summary = Self::new(thread, Timestamp::from_unix_ms(0));
+        summary.unreadable = Some(reason);
+        summary
     }
 }
 

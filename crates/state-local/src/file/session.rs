@@ -10,7 +10,7 @@ use super::format::{self, Kind};
 use super::guard::guarded;
 use super::names::{Name, Raw};
 use super::namespace::Namespaced;
-use super::opening::{FileIdentity, Identity};
+use super::opening::{FileIdentity, verify};
 use super::place::Place;
 use super::queue::Group;
 use super::settings::{CommitMode, Settings};
@@ -30,8 +30,8 @@ pub(super) struct Session {
     pub(super) number: u64,
     /// The number of the last commit.
     pub(super) commit: u64,
-    /// What the store said of itself when it was opened.
-    pub(super) identity: Identity,
+    /// How many bytes were in use when the file was made small last.
+    pub(super) compacted: u64,
 }
 
 /// A transaction that was committed.
@@ -57,11 +57,6 @@ struct Spoiled {
 }
 
 impl Session {
-    /// Whether anything was committed in it.
-    pub(super) const fn has_written(&self) -> bool {
-        self.commit > self.identity.commit
-    }
-
     /// Does works in one transaction; `None` when nothing was written.
     pub(super) fn transact(
         &mut self,
@@ -78,11 +73,7 @@ impl Session {
             *engine_failed = true;
             Trouble::NotApplied(error)
         })?;
-        match settings.commit_mode {
-            CommitMode::OnePhase => {}
-            CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
-            CommitMode::QuickRepair => transaction.set_quick_repair(true),
-        }
+        set_mode(&mut transaction, settings.commit_mode);
         let written = self.write(place, settings, &transaction, namespace, group, done);
         match written {
             Ok(Some(logged)) => {
@@ -153,6 +144,14 @@ impl Session {
     }
 }
 
+fn set_mode(transaction: &mut WriteTransaction, mode: CommitMode) {
+    match mode {
+        CommitMode::OnePhase => {}
+        CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
+        CommitMode::QuickRepair => transaction.set_quick_repair(true),
+    }
+}
+
 fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool) {
     if let Err(error) = transaction.abort() {
         tracing::debug!(store = %place, %error, "a transaction could not be taken back");
@@ -160,19 +159,24 @@ fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool)
     }
 }
 
-/// Makes the file as small as it can be.
+/// Makes the file as small as it can be, and returns how many bytes are in use then.
+///
+/// Every page is checked before: what is damaged must not be written anew as if it were whole.
 ///
 /// The engine's own compaction moves pages and leaves them as full as they are. Those that grew
 /// in the middle of a table are half empty, so each table is written anew first, in key order,
 /// which fills its pages.
-pub(super) fn compact(database: &mut Database, place: &Place) -> Result<()> {
+pub(super) fn compact(database: &mut Database, mode: CommitMode, place: &Place) -> Result<u64> {
+    verify(database, place)?;
     for name in Name::ALL {
-        rewrite(database, place, name)?;
+        rewrite(database, mode, place, name)?;
     }
     give_back(database, place)?;
-    note(database, used_bytes(database, place)?, place)?;
+    let used = used_bytes(database, place)?;
+    note(database, mode, used, place)?;
     // The engine lets a full file grow to twice its length before it writes, and writes at its end.
-    give_back(database, place)
+    give_back(database, place)?;
+    Ok(used)
 }
 
 /// Moves pages to the front, and gives back what is behind them.
@@ -187,6 +191,9 @@ fn give_back(database: &mut Database, place: &Place) -> Result<()> {
 
 /// The bytes of all pages that are in use, full or not. Reads all of them.
 pub(super) fn used_bytes(database: &Database, place: &Place) -> Result<u64> {
+    // What the last commit has freed is in use until the next one.
+    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    transaction.commit().map_err(|error| place.commit(error))?;
     let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
     let stats = transaction.stats().map_err(|error| place.storage(error))?;
     transaction.abort().map_err(|error| place.storage(error))?;
@@ -194,8 +201,9 @@ pub(super) fn used_bytes(database: &Database, place: &Place) -> Result<u64> {
 }
 
 /// Notes how many bytes are in use in a file that was made small.
-fn note(database: &Database, bytes: u64, place: &Place) -> Result<()> {
-    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+fn note(database: &Database, mode: CommitMode, bytes: u64, place: &Place) -> Result<()> {
+    let mut transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    set_mode(&mut transaction, mode);
     {
         let table = transaction.open_table(Name::Meta.definition());
         let record = format::of_number(Kind::Store, format::COMPACTED_KEY, bytes);
@@ -208,8 +216,9 @@ fn note(database: &Database, bytes: u64, place: &Place) -> Result<()> {
 
 /// Writes a table anew, in one transaction: either all of it takes the place of the old one, or
 /// nothing happens.
-fn rewrite(database: &Database, place: &Place, name: Name) -> Result<()> {
-    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+fn rewrite(database: &Database, mode: CommitMode, place: &Place, name: Name) -> Result<()> {
+    let mut transaction = database.begin_write().map_err(|error| place.transaction(error))?;
+    set_mode(&mut transaction, mode);
     {
         let old = transaction.open_table(name.definition()).map_err(|error| place.table(error))?;
         if old.is_empty().map_err(|error| place.storage(error))? {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     /// Namespaces that were opened, each once.
     pub(super) namespaces: Mutex<BTreeMap<Namespace, Arc<Namespaced>>>,
     commits: AtomicU64,
+    /// Held once more by each view there is.
+    pub(super) views: Arc<()>,
     end: Mutex<End>,
 }
 
@@ -70,6 +72,7 @@ impl Shared {
             published: RwLock::new(Published::Busy),
             namespaces: Mutex::default(),
             commits: AtomicU64::new(0),
+            views: Arc::default(),
             end: Mutex::default(),
         }
     }
@@ -84,21 +87,18 @@ impl Shared {
         drop(old);
     }
 
-    /// Publishes that nothing can be read, and waits until nobody reads any more, for at most so
-    /// many steps; whether that is so.
-    pub(super) fn leave(&self, published: Published, waits_max: u32) -> bool {
-        let readers = match self.published() {
-            Published::Current(current) => Arc::downgrade(&current),
-            _ => Weak::new(),
-        };
+    /// Publishes that nothing can be read, and waits until nobody reads any more, whatever was
+    /// committed last when they began, for at most so many steps of 1 ms; whether that is so.
+    pub(super) fn publish_and_wait(&self, published: Published, waits_max: u32) -> bool {
         self.publish(published);
+        let is_read = || Arc::strong_count(&self.views) > 1;
         for _ in 0..waits_max {
-            if readers.strong_count() == 0 {
-                break;
+            if !is_read() {
+                return true;
             }
             std::thread::park_timeout(READERS_WAIT);
         }
-        readers.strong_count() == 0
+        !is_read()
     }
 
     /// What was committed last.

@@ -33,7 +33,9 @@ use crate::backend::{Local, backend_faces};
 /// One process at a time can open a file, and once. A second opening is `Unavailable` and says
 /// so. The store is closed when the last of its clones, backends and snapshots goes, or by
 /// [`close`](Self::close); the file can be opened again after that. Dropping the last one waits
-/// for the writer thread to close the file; `close` waits without blocking a thread.
+/// for the writer thread to close the file, which makes it smaller first where that is due
+/// ([`compact_bytes_max`](FileStoreBuilder::compact_bytes_max)); `close` waits without blocking a
+/// thread.
 ///
 /// # When the disk fails
 /// A write gets an error that says whether it was applied, and the file is opened again: calls
@@ -141,7 +143,7 @@ impl FileStore {
     /// itself when a store of moderate size is closed
     /// ([`compact_bytes_max`](FileStoreBuilder::compact_bytes_max)).
     ///
-    /// Writes the whole file anew, table by table and each in one transaction, so the file is
+    /// Checks every page, and then writes the whole file anew, table by table and each in one transaction, so the file is
     /// larger meanwhile, at most by the largest table. Writes wait until it is done, and reads are
     /// `Unavailable` meanwhile.
     ///
@@ -277,9 +279,10 @@ impl FileStoreBuilder {
     /// Sets up to how many bytes in use a file is made as small as it can be when the store is
     /// closed, as [`compact`](FileStore::compact) does it: where something was written, and what is
     /// in use has grown by a quarter since that was done last, or is less than a third of the file.
-    /// A file below 256 KiB stays as it is, and so does one that a snapshot is being read from. So
-    /// closing may take the time to read and write that much, but in the long run what is written
-    /// is at most five times what the file has grown by. 0 for never. Default: 64 MiB.
+    /// A file below 256 KiB stays as it is, and so does one that a snapshot is being read from.
+    /// Closing reads what is in use to find that out, and writes all of it where it is due; in the
+    /// long run that is in proportion to the pages by which the file has grown. 0 for never.
+    /// Default: 64 MiB.
     pub fn compact_bytes_max(mut self, bytes: u64) -> Self {
         self.settings.compact_bytes_max = bytes;
         self

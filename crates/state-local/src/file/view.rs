@@ -1,7 +1,7 @@
 //! What was committed last, as readers see it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 use state_core::Result;
@@ -17,6 +17,8 @@ pub(super) struct View {
     tables: ByName<OnceLock<ReadOnlyTable<Raw, Raw>>>,
     transaction: ReadTransaction,
     failed: AtomicBool,
+    /// One for each view there is; goes after the transaction has ended.
+    _alive: Arc<()>,
 }
 
 impl std::fmt::Debug for View {
@@ -26,13 +28,14 @@ impl std::fmt::Debug for View {
 }
 
 impl View {
-    pub(super) fn of(database: &Database, place: &Place) -> Result<Self> {
+    pub(super) fn of(database: &Database, place: &Place, alive: &Arc<()>) -> Result<Self> {
         let transaction = database.begin_read().map_err(|error| place.transaction(error))?;
         Ok(Self {
             place: place.clone(),
             tables: ByName::default(),
             transaction,
             failed: AtomicBool::new(false),
+            _alive: Arc::clone(alive),
         })
     }
 

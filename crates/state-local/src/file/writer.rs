@@ -9,7 +9,7 @@ use state_core::{Error, ErrorKind, Outcome, OwnerId, Result};
 
 use super::answer::Sender;
 use super::guard::guarded;
-use super::opening::{self, Opened, Opening};
+use super::opening::{self, Identity, Opened, Opening};
 use super::place::Place;
 use super::queue::{Gathering, Group, Next};
 use super::session::{Committed, Session, Trouble, compact, used_bytes};
@@ -18,7 +18,7 @@ use super::shared::{Current, Published, Shared};
 use super::view::View;
 use super::work::{Failure, Task, Work};
 
-/// How long a task waits for readers to come to their end, in steps of 1 ms.
+/// For how many milliseconds a task waits for readers to come to their end.
 const READERS_WAITS_MAX: u32 = 1_000;
 /// The same where it is no error if they do not.
 const CLOSING_WAITS_MAX: u32 = 50;
@@ -218,7 +218,11 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let bytes = || shared.origin.disk_bytes().map_err(|error| shared.place.io(error));
         let before = bytes()?;
-        self.exclusively(compact)?;
+        let mode = self.settings.commit_mode;
+        let used = self.exclusively(|database, place| compact(database, mode, place))?;
+        if let Some(session) = &mut self.session {
+            session.compacted = used;
+        }
         Ok(bytes()? < before)
     }
 
@@ -229,7 +233,7 @@ impl Writer {
     ) -> Result<T> {
         self.ready().map_err(|failure| failure.error())?;
         let Some(session) = &mut self.session else { return Err(self.shared.place.closed()) };
-        let unread = self.shared.leave(Published::Busy, READERS_WAITS_MAX);
+        let unread = self.shared.publish_and_wait(Published::Busy, READERS_WAITS_MAX);
         let place = &self.shared.place;
         let result = if unread {
             guarded(place, || work(&mut session.database, place))
@@ -248,7 +252,7 @@ impl Writer {
         let Some(session) = &self.session else { return Ok(()) };
         let place = &self.shared.place;
         let current = guarded(place, || {
-            let view = View::of(&session.database, place)?;
+            let view = View::of(&session.database, place, &self.shared.views)?;
             let cache_bytes = session.database.cache_stats().used_bytes();
             let cache_bytes = u64::try_from(cache_bytes).unwrap_or(u64::MAX);
             Ok(Current { view, session: session.number, cache_bytes })
@@ -270,7 +274,8 @@ impl Writer {
         let opened = guarded(&self.shared.place, || self.opening().open(create))?;
         let Opened { database, file, identity } = opened;
         let (number, _) = u64_halves(*OwnerId::random().as_bytes());
-        let session = Session { database, file, number, commit: identity.commit, identity };
+        let Identity { commit, compacted, .. } = identity;
+        let session = Session { database, file, number, commit, compacted };
         if *self.store_id.get_or_insert(identity.store_id) != identity.store_id {
             let gone = self.opening().gone();
             session.close(&self.shared.place);
@@ -304,9 +309,13 @@ impl Writer {
     }
 
     fn close(&mut self) {
-        let written = self.session.as_ref().is_some_and(Session::has_written);
+        let written = self.shared.commits() > 0;
         if written && let Err(error) = self.shrink() {
-            tracing::warn!(store = %self.shared.place, %error, "the store was not made smaller");
+            if error.kind() == ErrorKind::Corrupt {
+                tracing::error!(store = %self.shared.place, %error, "the store is damaged, and was left as it is");
+            } else {
+                tracing::warn!(store = %self.shared.place, %error, "the store was not made smaller");
+            }
         }
         self.shared.publish(Published::Closed);
         if let Some(session) = self.session.take() {
@@ -328,15 +337,18 @@ impl Writer {
         if bytes < COMPACT_BYTES_MIN || bytes / UNUSED_DIVISOR > most {
             return Ok(());
         }
-        if !self.shared.leave(Published::Closed, CLOSING_WAITS_MAX) {
+        if !self.shared.publish_and_wait(Published::Closed, CLOSING_WAITS_MAX) {
             tracing::debug!(store = %place, "the store is being read, and not made smaller");
             return Ok(());
         }
         guarded(place, || {
             let used = used_bytes(&session.database, place)?;
-            let has_grown = used / 5 * 4 > session.identity.compacted;
+            let has_grown = used / 5 * 4 > session.compacted;
             let is_due = has_grown || bytes / UNUSED_DIVISOR > used;
-            if is_due && used <= most { compact(&mut session.database, place) } else { Ok(()) }
+            if is_due && used <= most {
+                compact(&mut session.database, self.settings.commit_mode, place)?;
+            }
+            Ok(())
         })
     }
 }

@@ -47,7 +47,12 @@ impl Inner {
         let mut announced = Announced::default();
         // Who continues from nothing probably makes the thread.
         if append.basis.is_none() && append.parent.is_none() && !self.memory.has_thread(thread) {
-            announced = self.announce_new(append).await?;
+            // Beside the first of two entries there may be none.
+            let new = self.announce_new(append, &mut announced).await;
+            if let Err(error) = new {
+                self.withdraw(thread, append.run.as_ref(), &announced).await;
+                return Err(error);
+            }
         }
         let done = self.try_append(append, &mut announced, before, wait).await;
         if refused(&done) {
@@ -56,16 +61,17 @@ impl Inner {
         done
     }
 
-    async fn announce_new(&self, append: &Append) -> Result<Announced> {
+    async fn announce_new(&self, append: &Append, announced: &mut Announced) -> Result<()> {
         let thread = &append.reference.thread;
-        let mut announced = self.announce(thread, false).await?;
+        *announced = self.announce(thread, false).await?;
         if announced.written
             && let Some(run) = &append.run
         {
-            self.index_run(thread, run).await?;
+            // It may be written although that is not known.
             announced.run = true;
+            self.index_run(thread, run).await?;
         }
-        Ok(announced)
+        Ok(())
     }
 
     async fn try_append(

@@ -61,11 +61,16 @@ impl Ask {
 impl Inner {
     /// Runs one script on the node of its first key.
     pub(super) fn ask(&self, ask: Ask) -> impl Future<Output = Result<Answer>> + Send {
+        let (request, wait) = self.request_of(ask);
+        self.call(request, wait)
+    }
+
+    fn request_of(&self, ask: Ask) -> (Request, Option<Wait>) {
         let Ask { script, keys, args, role, lane, effect, wait } = ask;
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
-        let request = Request::new("checkpoint", target, Body::script(script, &keys, &args));
-        self.call(request.with_role(role).with_lane(lane).with_repeat(repeat), wait)
+        let request = self.request(target, script, script.call(&keys, &args), lane);
+        (request.with_role(role).with_repeat(repeat), wait)
     }
 
     /// Changes a thread with a script that does no harm twice, whose call is put together already.
@@ -76,22 +81,46 @@ impl Inner {
         command: Command,
         wait: Option<Wait>,
     ) -> impl Future<Output = Result<Answer>> + Send {
-        let body = Body::Script(script, command);
-        let request = Request::new("checkpoint", Target::Slot(slot_of(key)), body);
+        let request = self.request(Target::Slot(slot_of(key)), script, command, Lane::Point);
         self.call(request.with_repeat(Repeat::Safe), wait)
     }
 
-    async fn call(&self, mut request: Request, wait: Option<Wait>) -> Result<Answer> {
-        if request.body.is_large(self.config.bulk_bytes_min) {
-            request.lane = Lane::Bulk;
-        }
-        request = request.with_wait(wait).with_deadline(deadline::current());
+    fn request(
+        &self,
+        target: Target,
+        script: &'static Script,
+        command: Command,
+        lane: Lane,
+    ) -> Request {
+        let is_large = command.payload_bytes() >= self.config.bulk_bytes_min;
+        let lane = if is_large { Lane::Bulk } else { lane };
+        Request::new("checkpoint", target, Body::Script(script, command)).with_lane(lane)
+    }
+
+    async fn call(&self, request: Request, wait: Option<Wait>) -> Result<Answer> {
+        self.call_about(request, wait).await?
+    }
+
+    /// Runs one script that reads; what it says of the thread is apart from what is said of the server.
+    pub(super) fn ask_about(
+        &self,
+        ask: Ask,
+    ) -> impl Future<Output = Result<Result<Answer>>> + Send {
+        let (request, wait) = self.request_of(ask);
+        self.call_about(request, wait)
+    }
+
+    async fn call_about(&self, request: Request, wait: Option<Wait>) -> Result<Result<Answer>> {
+        let mut request = request.with_wait(wait).with_deadline(deadline::current());
         let answered = self.client.call(&mut request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
-        let mut answer = Answer::read(value)?;
+        let mut answer = match Answer::read(value) {
+            Ok(answer) => answer,
+            refused => return Ok(refused),
+        };
         answer.unsettled = answered.unsettled;
         acknowledged(wait, answered.reached.first().copied().unwrap_or_default())?;
-        Ok(answer)
+        Ok(Ok(answer))
     }
 
     /// Sends a command to the primary that holds `key`; it must do no harm twice.

@@ -14,7 +14,7 @@ use super::ask::{
     Ask, TRIES, count, fence_arg, flag, generation_text, milliseconds, read_generation, too_busy,
 };
 use super::index::Entry;
-use super::scripts::{DELETE, LOOK, Word};
+use super::scripts::{Answer, DELETE, LOOK, Word};
 use crate::backend::role;
 use crate::client::Role;
 use crate::keys::{INDEXES, inner, read_inner};
@@ -60,7 +60,17 @@ impl Inner {
         role: Role,
     ) -> Result<Looked> {
         let ask = Ask::read(&LOOK, self.keys_of(thread), vec![count(runs), last]);
-        let mut answer = self.ask(ask.with_role(role)).await?;
+        Self::read_look(self.ask(ask.with_role(role)).await?)
+    }
+
+    /// Reads the head of a thread; what is said of the thread is apart from what is said of the server.
+    async fn look_about(&self, thread: &ThreadId, role: Role) -> Result<Result<Looked>> {
+        let ask = Ask::read(&LOOK, self.keys_of(thread), vec![count(0), Bytes::new()]);
+        let answer = self.ask_about(ask.with_role(role)).await?;
+        Ok(answer.and_then(Self::read_look))
+    }
+
+    fn read_look(mut answer: Answer) -> Result<Looked> {
         if answer.word == Word::Absent {
             return Ok(Looked::Absent { tombstone: answer.item()?.as_ref() == b"1" });
         }
@@ -200,23 +210,21 @@ impl Inner {
         let mut items = Vec::with_capacity(entries.len());
         let mut gone: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
         for entries in entries.chunks(HEADS) {
-            let looked =
-                entries.iter().map(|(_, _, (thread, _))| self.look(thread, 0, Bytes::new(), role));
+            let looked = entries.iter().map(|(_, _, (thread, _))| self.look_about(thread, role));
             for ((_, index, entry), looked) in entries.iter().zip(join_all(looked).await) {
-                let looked = match looked {
-                    Ok(looked) => looked,
-                    Err(error) => {
-                        items.push(ThreadSummary::of_unreadable(entry.0.clone(), error)?);
-                        continue;
+                match looked? {
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) =>
+                    {
+                        items.push(ThreadSummary::of_unreadable(entry.0.clone(), error.kind()));
                     }
-                };
-                match looked {
-                    Looked::There(look) => items.push(summary(&entry.0, &look)),
+                    Err(error) => return Err(error),
+                    Ok(Looked::There(look)) => items.push(summary(&entry.0, &look)),
                     // A replica may not know of it yet.
-                    Looked::Absent { .. } if role == Role::Primary => {
+                    Ok(Looked::Absent { .. }) if role == Role::Primary => {
                         gone.entry(*index).or_default().push(entry.clone());
                     }
-                    Looked::Absent { .. } => {}
+                    Ok(Looked::Absent { .. }) => {}
                 }
             }
         }

@@ -246,11 +246,6 @@ impl Body {
         Self::Script(script, script.call(keys, args))
     }
 
-    /// Whether a call of a script takes so many bytes.
-    pub(crate) fn is_large(&self, bytes_min: usize) -> bool {
-        matches!(self, Self::Script(_, command) if command.payload_bytes() >= bytes_min)
-    }
-
     /// What it holds, which it holds no longer.
     pub(super) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Pipeline(Vec::new()))
