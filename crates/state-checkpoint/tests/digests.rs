@@ -1,8 +1,6 @@
 //! The digest of a put is part of the stored format: the same put, sent again by a later build, is
 //! known by it.
 
-#![expect(clippy::unwrap_used, reason = "a test reports failure by panicking")]
-
 use std::sync::Arc;
 
 use state_checkpoint::{CheckpointOptions, Checkpoints, record_digest};
