@@ -22,7 +22,7 @@ const OPERATIONS: [(&str, f64); 6] = [
     ("get, parent at hand", 1.0),
     ("get, nothing at hand", 2.0),
     ("list, page of 10", 1.0),
-    ("list, page of 10 with values", 2.0),
+    ("list, page of 10 with values", 1.0),
 ];
 
 pub(crate) async fn figures(pace: Pace) -> Outcome<Vec<Figure>> {
