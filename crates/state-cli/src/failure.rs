@@ -308,7 +308,9 @@ fn next_of(error: &Error) -> String {
         ErrorKind::Overloaded => "wait a little, then try again",
         ErrorKind::Denied => "check who may read and write the store",
         ErrorKind::Unacknowledged => "decide whether that is safe enough",
-        ErrorKind::Corrupt => "restore from a good copy (`statectl restore`)",
+        ErrorKind::Corrupt => {
+            "check that this is the right store; if it is, restore from a good copy (`statectl restore`)"
+        }
         ErrorKind::Closed => "run the command again",
         _ => "please report it, with this message",
     };

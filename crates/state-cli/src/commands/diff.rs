@@ -28,7 +28,7 @@ use crate::value;
 Examples:
   statectl diff chat-7 step:3 latest
   statectl diff chat-7 1f0c9c44-0000-6000-8000-000000000000 step:5
-  statectl diff chat-7 latest latest --with what-if     the same step of another thread
+  statectl diff chat-7 latest latest --with what-if     the latest of another thread
   statectl diff chat-7 step:3 latest --json | jq .channels.messages.added")]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -99,6 +99,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Answ
             HumanBytes(all.bytes)
         )),
     }
+    if all.threads == limit && walk::next(&mut threads).await?.is_some() {
+        context.output.note("there may be more threads: --all lists them");
+    }
     if all.unreadable > 0 {
         context.output.note(format_args!(
             "{} cannot be read: `statectl history` with its name says why",

@@ -22,7 +22,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
 use crate::output::counted;
-use crate::{open, progress};
+use crate::{disk, open, progress};
 
 use event::Event;
 use input::{Input, Totals};
@@ -119,8 +119,7 @@ async fn run_in(
     bar.finish_and_clear();
     let proof = proof?;
     let branch = what_if::branch(input, &worked, Arc::clone(&store), context).await?;
-    let on_disk = place.url.path().and_then(|path| std::fs::metadata(path).ok());
-    let file_bytes = on_disk.map(|metadata| metadata.len());
+    let file_bytes = place.url.path().and_then(disk::bytes);
     Ok((Report { input: input.name(), totals, worked, proof, branch, file_bytes }, store))
 }
 
@@ -144,7 +143,9 @@ fn work_until(
                 says.bar.set_position(*bytes);
                 if worked.resumed.len() <= RESUMED_NAMED_MAX {
                     let thread = show_name(thread);
-                    says.line(format!("    goes on with `{thread}` after step {step} of {of}"))?;
+                    says.line(format!(
+                        "    goes on with `{thread}`: {step} of {of} messages are saved"
+                    ))?;
                 }
             }
             Event::Complete { bytes } | Event::Committed { bytes } => {

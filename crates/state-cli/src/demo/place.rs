@@ -65,7 +65,12 @@ impl Place {
             }
             return Ok(Self { url, address, folder: None, namespace });
         }
-        let made = tempfile::Builder::new().prefix("statectl-demo-").tempdir();
+        let mut made = tempfile::Builder::new();
+        made.prefix("statectl-demo-");
+        // What is said in conversations is nobody else's business.
+        #[cfg(unix)]
+        made.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let made = made.tempdir();
         let temporary = std::env::temp_dir();
         let made = made.map_err(|error| Failure::file("making a folder in", &temporary, &error))?;
         let folder = made.keep();

@@ -53,7 +53,7 @@ fn a_killed_agent_resumes_every_thread_at_its_step() {
     for thread in resumed {
         let name = thread["thread"].as_str().unwrap();
         let lines = bench.run(["--json", "history", name, "--all"]).json_lines();
-        let step = usize::try_from(thread["step"].as_u64().unwrap()).unwrap();
+        let step = usize::try_from(thread["saved"].as_u64().unwrap()).unwrap();
         let made_by = |process: usize| {
             let process = &report["processes"][process]["process"];
             lines.iter().filter(|line| line["metadata"]["process"] == *process).count()

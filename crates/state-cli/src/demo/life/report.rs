@@ -64,7 +64,7 @@ struct ProcessDocument<'a> {
 #[derive(Serialize)]
 struct Resumed<'a> {
     thread: &'a str,
-    step: u64,
+    saved: u64,
     of: u64,
 }
 
@@ -208,7 +208,7 @@ impl Report {
             resumed: worked
                 .resumed
                 .iter()
-                .map(|(thread, step, of)| Resumed { thread, step: *step, of: *of })
+                .map(|(thread, saved, of)| Resumed { thread, saved: *saved, of: *of })
                 .collect(),
         });
         Document {
