@@ -5,7 +5,6 @@ mod cli;
 mod commands;
 mod context;
 mod demo;
-mod disk;
 mod duration;
 mod envelope;
 mod failure;

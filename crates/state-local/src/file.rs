@@ -36,6 +36,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+pub use opening::disk_bytes;
 pub use settings::CommitMode;
 #[cfg(feature = "simulation")]
 pub use storage::Storage;

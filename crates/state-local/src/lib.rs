@@ -16,7 +16,7 @@ mod file;
 #[cfg(feature = "simulation")]
 pub use file::Storage;
 #[cfg(feature = "file")]
-pub use file::{CommitMode, FileBackend, FileStore, FileStoreBuilder};
+pub use file::{CommitMode, FileBackend, FileStore, FileStoreBuilder, disk_bytes};
 pub use memory::{
     EvictionPolicy, LeastFrequentlyUsed, LeastRecentlyUsed, MemoryBackend, MemoryStore,
     MemoryStoreBuilder, OldestExpiry,

@@ -77,6 +77,23 @@ fn value(place: usize, entry: usize) -> Vec<u8> {
     format!("{place}.{entry} ").repeat(BYTES).into_bytes().into_iter().take(BYTES).collect()
 }
 
+/// A store that has grown, not closed yet.
+async fn grown(builder: &FileStoreBuilder) -> Result<(Arc<Counting>, FileStore)> {
+    let storage = Arc::new(Counting::default());
+    let store = open(builder, &storage).await?;
+    grow(&store, 0..ENTRIES).await?;
+    Ok((storage, store))
+}
+
+/// Closes a store, which must be left as it is.
+async fn is_left_alone(storage: &Counting, store: &FileStore) -> Result<()> {
+    storage.written();
+    store.close().await?;
+    let (written, length) = (storage.written(), storage.length());
+    assert!(written < length / 4, "{written} of {length}");
+    Ok(())
+}
+
 /// Lets a store grow at many places at once, as threads of checkpoints do.
 async fn grow(store: &FileStore, entries: std::ops::Range<usize>) -> Result<()> {
     let backend = store.open(Namespace::default())?;
@@ -103,21 +120,17 @@ async fn check(store: &FileStore, entries: usize) -> Result<()> {
 #[tokio::test]
 async fn a_file_that_has_grown_is_small_once_it_is_closed() -> Result<()> {
     let never = FileStore::builder().compact_bytes_max(0);
-    let storage = Arc::new(Counting::default());
-    let store = open(&never, &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&never).await?;
     store.close().await?;
-    let grown = storage.length();
+    let large = storage.length();
 
     // Whoever opens it, writes, and closes it, leaves it small.
-    let storage = Arc::new(Counting::default());
-    let store = open(&FileStore::builder(), &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&FileStore::builder()).await?;
     store.close().await?;
     let small = storage.length();
     // With keys, versions and checksums, and an event in the change log.
     let contents = PLACES * ENTRIES * (BYTES + 120);
-    assert!(small * 5 < grown * 4, "{small} of {grown}");
+    assert!(small * 5 < large * 4, "{small} of {large}");
     assert!(small * 3 < contents * 4, "{small} of {contents}");
     check(&open(&never, &storage).await?, ENTRIES).await
 }
@@ -125,9 +138,7 @@ async fn a_file_that_has_grown_is_small_once_it_is_closed() -> Result<()> {
 #[tokio::test]
 async fn a_file_that_is_small_is_left_alone_until_it_has_grown_by_a_quarter() -> Result<()> {
     let builder = FileStore::builder();
-    let storage = Arc::new(Counting::default());
-    let store = open(&builder, &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&builder).await?;
     store.close().await?;
     let small = storage.length();
 
@@ -153,21 +164,14 @@ async fn a_file_that_is_small_is_left_alone_until_it_has_grown_by_a_quarter() ->
 
 #[tokio::test]
 async fn a_file_that_was_made_small_by_hand_is_not_written_again() -> Result<()> {
-    let storage = Arc::new(Counting::default());
-    let store = open(&FileStore::builder(), &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&FileStore::builder()).await?;
     assert!(store.compact().await?);
-    storage.written();
-    store.close().await?;
-    assert!(storage.written() < storage.length() / 4);
-    Ok(())
+    is_left_alone(&storage, &store).await
 }
 
 #[tokio::test]
 async fn a_file_of_which_little_is_left_shrinks() -> Result<()> {
-    let storage = Arc::new(Counting::default());
-    let store = open(&FileStore::builder(), &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&FileStore::builder()).await?;
     store.close().await?;
     let full = storage.length();
     let store = open(&FileStore::builder(), &storage).await?;
@@ -180,9 +184,7 @@ async fn a_file_of_which_little_is_left_shrinks() -> Result<()> {
 #[tokio::test]
 async fn a_damaged_file_is_left_as_it_is() -> Result<()> {
     let builder = FileStore::builder().verify_bytes_max(0);
-    let storage = Arc::new(Counting::default());
-    let store = open(&builder, &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&builder).await?;
     store.close().await?;
     let store = open(&builder, &storage).await?;
     grow(&store, ENTRIES..2 * ENTRIES).await?;
@@ -190,31 +192,22 @@ async fn a_damaged_file_is_left_as_it_is() -> Result<()> {
     let needle = value(7, 7);
     let at = storage.bytes.lock().windows(BYTES).rposition(|bytes| bytes == needle).unwrap();
     *storage.bytes.lock().get_mut(at + 5).unwrap() ^= 1;
-    storage.written();
-    store.close().await?;
-    assert!(storage.written() < storage.length() / 4);
-    Ok(())
+    is_left_alone(&storage, &store).await
 }
 
 #[tokio::test]
 async fn a_file_over_the_limit_is_left_alone() -> Result<()> {
     // Less than a third of the file, and less than what is in use.
     for limit in [300 << 10, 800 << 10] {
-        let storage = Arc::new(Counting::default());
-        let store = open(&FileStore::builder().compact_bytes_max(limit), &storage).await?;
-        grow(&store, 0..ENTRIES).await?;
-        storage.written();
-        store.close().await?;
-        assert!(storage.written() < storage.length() / 4, "{limit}");
+        let (storage, store) = grown(&FileStore::builder().compact_bytes_max(limit)).await?;
+        is_left_alone(&storage, &store).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_file_that_is_being_read_is_left_alone() -> Result<()> {
-    let storage = Arc::new(Counting::default());
-    let store = open(&FileStore::builder(), &storage).await?;
-    grow(&store, 0..ENTRIES).await?;
+    let (storage, store) = grown(&FileStore::builder()).await?;
     let backend = store.open(Namespace::default())?;
     let mut snapshot = backend.snapshot_opts(SnapshotOptions::default()).await?;
     assert!(snapshot.try_next().await?.is_some());
@@ -222,9 +215,7 @@ async fn a_file_that_is_being_read_is_left_alone() -> Result<()> {
     backend.put("later", "value").await?;
     assert_eq!(store.compact().await.unwrap_err().kind(), ErrorKind::Unavailable);
     backend.delete("later").await?;
-    storage.written();
-    store.close().await?;
-    assert!(storage.written() < storage.length() / 4);
+    is_left_alone(&storage, &store).await?;
     drop(snapshot);
     check(&open(&FileStore::builder(), &storage).await?, ENTRIES).await
 }

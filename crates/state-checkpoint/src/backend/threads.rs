@@ -2,7 +2,7 @@
 //! one row for each thread, which is found without knowing when the thread was made.
 
 use state_core::checkpoint::{ListThreads, ThreadId, ThreadSummary};
-use state_core::{Error, ErrorKind, GetOptions, Key, ListOptions, Page, Result, Scope};
+use state_core::{Entry, Error, Expires, GetOptions, Key, ListOptions, Page, Result, Scope};
 
 use super::rows::{self, Head};
 use super::{BackendThreads, keys, short_answer};
@@ -39,33 +39,26 @@ impl BackendThreads {
         }
         let mut items = Vec::with_capacity(threads.len());
         for ((thread, key), entry) in threads.into_iter().zip(&heads).zip(entries) {
-            let entry = match entry {
-                // The row itself is damaged.
-                Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    items.push(ThreadSummary::of_unreadable(thread, error.kind()));
-                    continue;
+            match entry.and_then(|entry| read(key, entry)) {
+                Err(error) => items.push(ThreadSummary::of_unreadable(thread, error)?),
+                Ok(None) => self.clean(&thread).await?,
+                Ok(Some((head, expires))) => {
+                    let mut summary = ThreadSummary::new(thread, head.last_write);
+                    summary.checkpoints = head.checkpoints;
+                    summary.bytes = head.bytes;
+                    summary.expires = expires;
+                    summary.pinned = head.pinned;
+                    items.push(summary);
                 }
-                entry => entry?,
-            };
-            let Some(entry) = entry else {
-                self.clean(&thread).await?;
-                continue;
-            };
-            let head = rows::open(key, &entry.value).and_then(|body| Head::decode(&body));
-            let head = match head {
-                Ok(head) => head,
-                Err(error) => {
-                    items.push(ThreadSummary::of_unreadable(thread, error.kind()));
-                    continue;
-                }
-            };
-            let mut summary = ThreadSummary::new(thread, head.last_write);
-            summary.checkpoints = head.checkpoints;
-            summary.bytes = head.bytes;
-            summary.expires = entry.expires;
-            summary.pinned = head.pinned;
-            items.push(summary);
+            }
         }
         Ok(Page::new(items, next))
     }
+}
+
+/// The head of a thread, and its end.
+fn read(key: &Key, entry: Option<Entry>) -> Result<Option<(Head, Expires)>> {
+    let Some(entry) = entry else { return Ok(None) };
+    let head = Head::decode(&rows::open(key, &entry.value)?)?;
+    Ok(Some((head, entry.expires)))
 }

@@ -97,15 +97,15 @@ impl<S: ThreadStore> Checkpoints<S> {
     ) -> Result<Read> {
         let filtered = !list.filter.is_empty();
         for _ in 0..TRIES {
-            let limit = if filtered { left.min(READ_AT_ONCE) } else { wanted.min(left) };
+            let limit = if filtered { left } else { wanted.min(left) }.min(READ_AT_ONCE);
             let read = ReadPage {
                 thread,
                 namespace: list.namespace.as_ref(),
                 id: list.id.as_ref(),
                 position: position.clone(),
-                limit: limit.min(READ_AT_ONCE),
+                limit,
                 writes: list.values,
-                along: self.along(list, thread, &position, limit.min(READ_AT_ONCE)),
+                along: self.along(list, thread, &position, limit),
                 hidden: false,
                 consistency: list.consistency,
             };
@@ -153,61 +153,42 @@ impl<S: ThreadStore> Checkpoints<S> {
         if !list.values || !list.filter.is_empty() {
             return Along::Nothing;
         }
-        let at_hand = self.cache.life(thread).is_some_and(|life| {
-            let namespace = list.namespace.as_ref();
-            match &list.id {
-                Some(id) => self.has_from(life, namespace, id, false, 1),
-                None => self.has_page(thread, life, namespace, position, limit),
+        // Without a namespace most are in the root.
+        let root = CheckpointNamespace::root();
+        let namespace = list.namespace.as_ref().unwrap_or(&root);
+        let at_hand = self.cache.life(thread).is_some_and(|life| match (&list.id, position) {
+            (Some(id), _) => self.has_from(life, namespace, Some(id.clone()), 1),
+            (None, PagePosition::Newest) => {
+                let latest = self.cache.latest(thread, namespace);
+                latest.is_some() && self.has_from(life, namespace, latest, limit)
+            }
+            // Most are asked for below the one that was met last.
+            (None, PagePosition::After(id, _) | PagePosition::Below(id)) => {
+                let above = self.cache.record(life, namespace, id);
+                above.is_some_and(|above| {
+                    self.has_from(life, namespace, above.parent.clone(), limit)
+                })
             }
         });
         if at_hand { Along::Writes } else { Along::Everything }
     }
 
     /// Whether so many checkpoints from there on seem to be at hand, each the parent of the one
-    /// before it.
-    fn has_page(
-        &self,
-        thread: &ThreadId,
-        life: Life,
-        namespace: Option<&CheckpointNamespace>,
-        position: &PagePosition,
-        limit: usize,
-    ) -> bool {
-        match position {
-            PagePosition::Newest => {
-                let root = CheckpointNamespace::root();
-                let latest = self.cache.latest(thread, namespace.unwrap_or(&root));
-                latest.is_some_and(|latest| self.has_from(life, namespace, &latest, false, limit))
-            }
-            // Most are asked for below the one that was met last.
-            PagePosition::After(id, _) | PagePosition::Below(id) => {
-                self.has_from(life, namespace, id, true, limit)
-            }
-        }
-    }
-
-    /// The same from one checkpoint on, or from its parent on if that is skipped; without a
-    /// namespace in the root, where most are.
+    /// before it, or as many as there are.
     fn has_from(
         &self,
         life: Life,
-        namespace: Option<&CheckpointNamespace>,
-        first: &CheckpointId,
-        mut skips: bool,
+        namespace: &CheckpointNamespace,
+        first: Option<CheckpointId>,
         limit: usize,
     ) -> bool {
-        let root = CheckpointNamespace::root();
-        let namespace = namespace.unwrap_or(&root);
-        let (mut next, mut left) = (Some(first.clone()), limit);
-        while let Some(id) = next.take().filter(|_| left > 0) {
+        let mut next = first;
+        for _ in 0..limit {
+            let Some(id) = next.take() else { break };
             let Some(record) = self.cache.record(life, namespace, &id) else { return false };
-            if !skips {
-                if !self.has_values_of(life, &record) {
-                    return false;
-                }
-                left -= 1;
+            if !self.has_values_of(life, &record) {
+                return false;
             }
-            skips = false;
             next.clone_from(&record.parent);
         }
         true

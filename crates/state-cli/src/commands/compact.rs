@@ -3,11 +3,12 @@
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
+use state_local::disk_bytes;
 
 use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::open::Store;
-use crate::{disk, progress};
+use crate::progress;
 
 /// Make the file of a store as small as it can be
 ///
@@ -34,14 +35,14 @@ pub(crate) async fn run(_arguments: &Arguments, context: &Context) -> Result<Ans
             "name one, `--store file:PATH`; a server looks after its memory itself",
         ));
     };
-    let bytes_before = disk::bytes(&path).unwrap_or_default();
+    let bytes_before = disk_bytes(&path).unwrap_or_default();
     let bar = progress::waiting(&context.output, "compact");
     let compacted = store.compact().await;
     bar.finish_and_clear();
     compacted?;
     // Closing takes a little, and gives back what only an open file needs.
     store.close().await?;
-    let bytes_after = disk::bytes(&path).unwrap_or_default();
+    let bytes_after = disk_bytes(&path).unwrap_or_default();
     if context.output.json {
         context.output.json(&Document { bytes_before, bytes_after })?;
     } else {

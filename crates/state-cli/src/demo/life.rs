@@ -22,7 +22,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Answer, Failure};
 use crate::key_text::show_name;
 use crate::output::counted;
-use crate::{disk, open, progress};
+use crate::{open, progress};
 
 use event::Event;
 use input::{Input, Totals};
@@ -119,7 +119,7 @@ async fn run_in(
     bar.finish_and_clear();
     let proof = proof?;
     let branch = what_if::branch(input, &worked, Arc::clone(&store), context).await?;
-    let file_bytes = place.url.path().and_then(disk::bytes);
+    let file_bytes = place.url.path().and_then(|path| state_local::disk_bytes(path).ok());
     Ok((Report { input: input.name(), totals, worked, proof, branch, file_bytes }, store))
 }
 

@@ -128,6 +128,10 @@ fn threads_are_listed() {
     assert!(lines[1]["stored_bytes"].as_u64().unwrap() > 0);
     assert_eq!(bench.run(["--json", "threads", "tr"]).json_lines().len(), 1);
     assert_eq!(bench.run(["--json", "threads", "--limit", "1"]).json_lines().len(), 1);
+    for (limit, more) in [("1", true), ("2", false)] {
+        let listed = bench.run(["threads", "--limit", limit]);
+        assert_eq!(listed.stderr.contains("--all lists them"), more, "{}", listed.stderr);
+    }
     let none = bench.run(["-n", "empty", "threads"]);
     assert_eq!(none.ok(), "");
     assert!(none.stderr.contains("no such threads"), "{}", none.stderr);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CheckpointNamespace, Ownership, ThreadId};
 use crate::options::with_methods;
-use crate::{Acks, ErrorKind, Expires, Timestamp};
+use crate::{Acks, Error, ErrorKind, Expires, Result, Timestamp};
 
 /// What a call does to the lifetime of a thread. A thread expires as a whole, never in part.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,11 +59,17 @@ impl ThreadSummary {
         }
     }
 
-    /// A thread that is there and cannot be read, for this reason.
-    pub const fn of_unreadable(thread: ThreadId, reason: ErrorKind) -> Self {
+    /// A thread that is there and cannot be read, because of what its store has read of it.
+    ///
+    /// # Errors
+    /// An error that says nothing of what is stored comes back.
+    pub fn of_unreadable(thread: ThreadId, error: Error) -> Result<Self> {
+        let kind @ (ErrorKind::Corrupt | ErrorKind::Unsupported) = error.kind() else {
+            return Err(error);
+        };
         let mut summary = Self::new(thread, Timestamp::from_unix_ms(0));
-        summary.unreadable = Some(reason);
-        summary
+        summary.unreadable = Some(kind);
+        Ok(summary)
     }
 }
 

@@ -62,7 +62,7 @@ impl Origin {
     /// Bytes that the store takes on disk.
     pub(super) fn disk_bytes(&self) -> io::Result<u64> {
         match self {
-            Self::Path(path) => fs::metadata(path).map(|metadata| allocated(&metadata)),
+            Self::Path(path) => disk_bytes(path),
             #[cfg(feature = "simulation")]
             Self::Storage(storage) => storage.len(),
         }
@@ -318,6 +318,15 @@ fn identity(metadata: &fs::Metadata) -> Option<FileIdentity> {
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Option<FileIdentity> {
     None
+}
+
+/// The bytes that the file of a store takes on disk, its holes not counted where the system tells
+/// them; whether or not the store is open.
+///
+/// # Errors
+/// Those of the file system.
+pub fn disk_bytes(path: impl AsRef<Path>) -> io::Result<u64> {
+    fs::metadata(path).map(|metadata| allocated(&metadata))
 }
 
 #[cfg(unix)]

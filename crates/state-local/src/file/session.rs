@@ -68,12 +68,11 @@ impl Session {
     ) -> std::result::Result<Option<Committed>, Trouble> {
         let Some(first) = group.first() else { return Ok(None) };
         let namespace = Arc::clone(first.namespace());
-        let begun = self.database.begin_write().map_err(|error| place.transaction(error));
-        let mut transaction = begun.map_err(|error| {
+        let begun = begin(&self.database, settings.commit_mode, place);
+        let transaction = begun.map_err(|error| {
             *engine_failed = true;
             Trouble::NotApplied(error)
         })?;
-        set_mode(&mut transaction, settings.commit_mode);
         let written = self.write(place, settings, &transaction, namespace, group, done);
         match written {
             Ok(Some(logged)) => {
@@ -144,12 +143,15 @@ impl Session {
     }
 }
 
-fn set_mode(transaction: &mut WriteTransaction, mode: CommitMode) {
+/// Begins a transaction that is committed like this.
+fn begin(database: &Database, mode: CommitMode, place: &Place) -> Result<WriteTransaction> {
+    let mut transaction = database.begin_write().map_err(|error| place.transaction(error))?;
     match mode {
         CommitMode::OnePhase => {}
         CommitMode::TwoPhase => transaction.set_two_phase_commit(true),
         CommitMode::QuickRepair => transaction.set_quick_repair(true),
     }
+    Ok(transaction)
 }
 
 fn abort(transaction: WriteTransaction, place: &Place, engine_failed: &mut bool) {
@@ -189,11 +191,13 @@ fn give_back(database: &mut Database, place: &Place) -> Result<()> {
     Ok(())
 }
 
+/// Commits nothing: what the last commit has freed is in use until the next one.
+pub(super) fn settle(database: &Database, mode: CommitMode, place: &Place) -> Result<()> {
+    begin(database, mode, place)?.commit().map_err(|error| place.commit(error))
+}
+
 /// The bytes of all pages that are in use, full or not. Reads all of them.
 pub(super) fn used_bytes(database: &Database, place: &Place) -> Result<u64> {
-    // What the last commit has freed is in use until the next one.
-    let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
-    transaction.commit().map_err(|error| place.commit(error))?;
     let transaction = database.begin_write().map_err(|error| place.transaction(error))?;
     let stats = transaction.stats().map_err(|error| place.storage(error))?;
     transaction.abort().map_err(|error| place.storage(error))?;
@@ -202,8 +206,7 @@ pub(super) fn used_bytes(database: &Database, place: &Place) -> Result<u64> {
 
 /// Notes how many bytes are in use in a file that was made small.
 fn note(database: &Database, mode: CommitMode, bytes: u64, place: &Place) -> Result<()> {
-    let mut transaction = database.begin_write().map_err(|error| place.transaction(error))?;
-    set_mode(&mut transaction, mode);
+    let transaction = begin(database, mode, place)?;
     {
         let table = transaction.open_table(Name::Meta.definition());
         let record = format::of_number(Kind::Store, format::COMPACTED_KEY, bytes);
@@ -217,8 +220,7 @@ fn note(database: &Database, mode: CommitMode, bytes: u64, place: &Place) -> Res
 /// Writes a table anew, in one transaction: either all of it takes the place of the old one, or
 /// nothing happens.
 fn rewrite(database: &Database, mode: CommitMode, place: &Place, name: Name) -> Result<()> {
-    let mut transaction = database.begin_write().map_err(|error| place.transaction(error))?;
-    set_mode(&mut transaction, mode);
+    let transaction = begin(database, mode, place)?;
     {
         let old = transaction.open_table(name.definition()).map_err(|error| place.table(error))?;
         if old.is_empty().map_err(|error| place.storage(error))? {

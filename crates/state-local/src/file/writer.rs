@@ -12,7 +12,7 @@ use super::guard::guarded;
 use super::opening::{self, Identity, Opened, Opening};
 use super::place::Place;
 use super::queue::{Gathering, Group, Next};
-use super::session::{Committed, Session, Trouble, compact, used_bytes};
+use super::session::{Committed, Session, Trouble, compact, settle, used_bytes};
 use super::settings::Settings;
 use super::shared::{Current, Published, Shared};
 use super::view::View;
@@ -341,12 +341,14 @@ impl Writer {
             tracing::debug!(store = %place, "the store is being read, and not made smaller");
             return Ok(());
         }
+        let mode = self.settings.commit_mode;
         guarded(place, || {
+            settle(&session.database, mode, place)?;
             let used = used_bytes(&session.database, place)?;
             let has_grown = used / 5 * 4 > session.compacted;
             let is_due = has_grown || bytes / UNUSED_DIVISOR > used;
             if is_due && used <= most {
-                compact(&mut session.database, self.settings.commit_mode, place)?;
+                compact(&mut session.database, mode, place)?;
             }
             Ok(())
         })

@@ -61,16 +61,15 @@ impl Ask {
 impl Inner {
     /// Runs one script on the node of its first key.
     pub(super) fn ask(&self, ask: Ask) -> impl Future<Output = Result<Answer>> + Send {
-        let (request, wait) = self.request_of(ask);
-        self.call(request, wait)
+        self.call(self.request_of(ask))
     }
 
-    fn request_of(&self, ask: Ask) -> (Request, Option<Wait>) {
+    fn request_of(&self, ask: Ask) -> Request {
         let Ask { script, keys, args, role, lane, effect, wait } = ask;
         let target = keys.first().map_or(Target::Any, |key| Target::Slot(slot_of(key)));
         let repeat: Repeat = effect.repeat(state_core::Resend::Safe, false);
         let request = self.request(target, script, script.call(&keys, &args), lane);
-        (request.with_role(role).with_repeat(repeat), wait)
+        request.with_role(role).with_repeat(repeat).with_wait(wait)
     }
 
     /// Changes a thread with a script that does no harm twice, whose call is put together already.
@@ -82,7 +81,7 @@ impl Inner {
         wait: Option<Wait>,
     ) -> impl Future<Output = Result<Answer>> + Send {
         let request = self.request(Target::Slot(slot_of(key)), script, command, Lane::Point);
-        self.call(request.with_repeat(Repeat::Safe), wait)
+        self.call(request.with_repeat(Repeat::Safe).with_wait(wait))
     }
 
     fn request(
@@ -97,8 +96,8 @@ impl Inner {
         Request::new("checkpoint", target, Body::Script(script, command)).with_lane(lane)
     }
 
-    async fn call(&self, request: Request, wait: Option<Wait>) -> Result<Answer> {
-        self.call_about(request, wait).await?
+    async fn call(&self, request: Request) -> Result<Answer> {
+        self.call_about(request).await?
     }
 
     /// Runs one script that reads; what it says of the thread is apart from what is said of the server.
@@ -106,12 +105,11 @@ impl Inner {
         &self,
         ask: Ask,
     ) -> impl Future<Output = Result<Result<Answer>>> + Send {
-        let (request, wait) = self.request_of(ask);
-        self.call_about(request, wait)
+        self.call_about(self.request_of(ask))
     }
 
-    async fn call_about(&self, request: Request, wait: Option<Wait>) -> Result<Result<Answer>> {
-        let mut request = request.with_wait(wait).with_deadline(deadline::current());
+    async fn call_about(&self, request: Request) -> Result<Result<Answer>> {
+        let mut request = request.with_deadline(deadline::current());
         let answered = self.client.call(&mut request, &mut Tally::default()).await?;
         let Reply::One(value) = answered.reply else { return Err(unlike()) };
         let mut answer = match Answer::read(value) {
@@ -119,7 +117,7 @@ impl Inner {
             refused => return Ok(refused),
         };
         answer.unsettled = answered.unsettled;
-        acknowledged(wait, answered.reached.first().copied().unwrap_or_default())?;
+        acknowledged(request.wait, answered.reached.first().copied().unwrap_or_default())?;
         Ok(Ok(answer))
     }
 

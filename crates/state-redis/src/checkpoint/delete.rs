@@ -59,13 +59,18 @@ impl Inner {
         last: Bytes,
         role: Role,
     ) -> Result<Looked> {
-        let ask = Ask::read(&LOOK, self.keys_of(thread), vec![count(runs), last]);
-        Self::read_look(self.ask(ask.with_role(role)).await?)
+        self.look_about(thread, runs, last, role).await?
     }
 
-    /// Reads the head of a thread; what is said of the thread is apart from what is said of the server.
-    async fn look_about(&self, thread: &ThreadId, role: Role) -> Result<Result<Looked>> {
-        let ask = Ask::read(&LOOK, self.keys_of(thread), vec![count(0), Bytes::new()]);
+    /// The same; what is said of the thread is apart from what is said of the server.
+    async fn look_about(
+        &self,
+        thread: &ThreadId,
+        runs: usize,
+        last: Bytes,
+        role: Role,
+    ) -> Result<Result<Looked>> {
+        let ask = Ask::read(&LOOK, self.keys_of(thread), vec![count(runs), last]);
         let answer = self.ask_about(ask.with_role(role)).await?;
         Ok(answer.and_then(Self::read_look))
     }
@@ -210,15 +215,14 @@ impl Inner {
         let mut items = Vec::with_capacity(entries.len());
         let mut gone: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
         for entries in entries.chunks(HEADS) {
-            let looked = entries.iter().map(|(_, _, (thread, _))| self.look_about(thread, role));
+            let looked = entries
+                .iter()
+                .map(|(_, _, (thread, _))| self.look_about(thread, 0, Bytes::new(), role));
             for ((_, index, entry), looked) in entries.iter().zip(join_all(looked).await) {
                 match looked? {
-                    Err(error)
-                        if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) =>
-                    {
-                        items.push(ThreadSummary::of_unreadable(entry.0.clone(), error.kind()));
+                    Err(error) => {
+                        items.push(ThreadSummary::of_unreadable(entry.0.clone(), error)?);
                     }
-                    Err(error) => return Err(error),
                     Ok(Looked::There(look)) => items.push(summary(&entry.0, &look)),
                     // A replica may not know of it yet.
                     Ok(Looked::Absent { .. }) if role == Role::Primary => {
